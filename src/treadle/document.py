@@ -1,0 +1,88 @@
+"""A JSON value that remembers its text.
+
+AWS hands a workflow's data on as text, verbatim, until something rewrites it: the caller's spaces survive a
+chain of states that only pass data along, and even a Parallel state, whose result embeds the texts of its
+branches (recorded-behaviours, "Text of JSON").  A Document therefore holds the text, the value, or both; the
+one that is missing is made at most once, when first asked for.  Passing data through a state costs nothing.
+
+Values are shared, never copied: whoever holds a Document's value must not change it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+
+_MISSING: Any = object()
+
+
+def encode(value: Any) -> str:
+    """The compact JSON text of `value` (UTF-8 characters unescaped), as the interpreter writes it."""
+    try:
+        return _encode(value).decode()
+    except OverflowError:  # an integer beyond 64 bits, which msgspec does not write
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def decode(text: str | bytes) -> Any:
+    """The value of a JSON text. Raises ValueError (also for nesting beyond what the decoder takes)."""
+    try:
+        return _decode(text)
+    except RecursionError as error:
+        raise ValueError("JSON is nested too deeply") from error
+
+
+class Document:
+    """One JSON value: its text, its value, or both."""
+
+    __slots__ = ("_text", "_value")
+
+    def __init__(self, value: Any = _MISSING, text: str | None = None) -> None:
+        self._value = value
+        self._text = text
+
+    @classmethod
+    def parse(cls, text: str) -> Document:
+        """A document from text that somebody sent. Raises ValueError if it is not JSON."""
+        return cls(decode(text), text)
+
+    @classmethod
+    def array(cls, items: Sequence[Document]) -> Document:
+        """The array of `items`, made of their texts without encoding anything anew."""
+        return cls(text="[" + ",".join([item.text for item in items]) + "]")
+
+    @property
+    def value(self) -> Any:
+        if self._value is _MISSING:
+            self._value = decode(self._text or "")
+        return self._value
+
+    @property
+    def text(self) -> str:
+        if self._text is None:
+            self._text = encode(self._value)
+        return self._text
+
+    @property
+    def size(self) -> int:
+        """Length of the text in UTF-8 bytes: what AWS's payload limits count."""
+        text = self.text
+        return len(text) if text.isascii() else len(text.encode())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Document) and self.text == other.text
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Document({self.text!r})"
+
+
+EMPTY = Document({}, "{}")
+"""The empty object: the input of an execution that is started without one, and what a null path selects."""

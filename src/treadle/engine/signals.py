@@ -1,0 +1,68 @@
+"""What can happen to an execution (signals), and what it asks for in return (commands).
+
+A task attempt is named by the id of the event that scheduled it: unique within the execution, in the history,
+and so the same after a restart.  A signal that names an attempt which is no longer open changes nothing.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from treadle.document import Document
+from treadle.language.resources import Resource
+
+
+class Start(Struct, frozen=True):
+    """The execution begins, or goes on after it gave up its turn."""
+
+
+class TaskStarted(Struct, frozen=True):
+    """A worker took the task. Only for tasks that wait to be taken (activities)."""
+
+    attempt: int
+    worker_name: str | None = None
+
+
+class TaskSucceeded(Struct, frozen=True):
+    attempt: int
+    output: Document
+
+
+class TaskFailed(Struct, frozen=True):
+    attempt: int
+    error: str | None
+    cause: str | None
+
+
+class TimerFired(Struct, frozen=True):
+    """The time has come that the execution asked to be woken at. Early or repeated firing is harmless."""
+
+
+class Stop(Struct, frozen=True):
+    """StopExecution."""
+
+    error: str | None = None
+    cause: str | None = None
+
+
+Signal = Start | TaskStarted | TaskSucceeded | TaskFailed | TimerFired | Stop
+
+
+class RunTask(Struct, frozen=True, kw_only=True):
+    """Carry out a task. Given again after a restart for every attempt that was open: at least once."""
+
+    attempt: int
+    resource: Resource
+    input: Document
+    """The effective input: what InputPath and Parameters made of the state's input."""
+    timeout_seconds: int
+    state_name: str
+
+
+class CancelTask(Struct, frozen=True):
+    """Nobody waits for this attempt any more: its state timed out or was aborted."""
+
+    attempt: int
+
+
+Command = RunTask | CancelTask

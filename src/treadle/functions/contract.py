@@ -1,0 +1,58 @@
+"""Functions, as the tasks (and later the Lambda API) see them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+
+class FunctionNotFound(Exception):
+    """There is no function of that name. The message is Lambda's: `Function not found: <arn>`."""
+
+
+class Invocation(Struct, frozen=True, kw_only=True):
+    """How an invocation ended. `payload` is the handler's answer, or the error document if `function_error` is set
+    (`{"errorMessage": ..., "errorType": ..., "stackTrace": [...], "requestId": ...}`)."""
+
+    payload: bytes
+    request_id: str
+    function_error: str | None = None
+    """`Unhandled` or None, as Lambda's X-Amz-Function-Error."""
+    log: str = ""
+    """What the handler wrote during this invocation (the last part of it)."""
+
+
+class FunctionInfo(Struct, frozen=True, kw_only=True):
+    name: str
+    handler: str
+    """`module.attribute`, as Lambda writes it."""
+    code: str
+    """Path of the file or folder."""
+    timeout_seconds: int
+
+
+class Functions(Protocol):
+    async def start(self) -> None: ...
+
+    async def close(self) -> None:
+        """Stop all workers. Invocations in flight end with an error document."""
+        ...
+
+    async def invoke(
+        self,
+        name: str,
+        payload: bytes,
+        *,
+        function_arn: str,
+        request_id: str | None = None,
+        timeout_seconds: float | None = None,
+        trace_id: str | None = None,
+    ) -> Invocation:
+        """Run the function once, in a worker of its own for the time. Raises FunctionNotFound.
+
+        Cancelling the call kills the worker. `timeout_seconds` cuts the function's own time-out short."""
+        ...
+
+    def list(self) -> Sequence[FunctionInfo]: ...

@@ -1,0 +1,32 @@
+"""What is wrong with a definition: every finding, with AWS's code, wording and location.
+
+One list of diagnostics serves CreateStateMachine (InvalidDefinition), ValidateStateMachineDefinition and
+`treadle validate`.  Codes: the documented ones of ValidateStateMachineDefinition, plus NOT_IMPLEMENTED for
+valid ASL that this version of Treadle does not run yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from msgspec import Struct
+
+Severity = Literal["ERROR", "WARNING"]
+
+
+class Diagnostic(Struct, frozen=True, kw_only=True):
+    code: str
+    message: str
+    location: str | None = None
+    """JSON pointer as AWS writes it (`/States/X/Type`, not escaped), or None for the document as a whole."""
+    severity: Severity = "ERROR"
+
+    def __str__(self) -> str:
+        place = "" if self.location is None else f" at {self.location}"
+        return f"{self.code}: {self.message}{place}"
+
+
+def invalid_definition_message(diagnostics: Iterable[Diagnostic]) -> str:
+    """The message of AWS's InvalidDefinition error for these findings (recorded: api.md section 10)."""
+    return "Invalid State Machine Definition: '" + ", ".join(str(found) for found in diagnostics) + "'"

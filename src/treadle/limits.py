@@ -1,0 +1,59 @@
+"""Every limit, named with its unit, with AWS's value as the default.
+
+Sources: the quotas page of the Step Functions developer guide, reference/asl.md section 13, the service model.
+`config.py` reads overrides from the environment (`TREADLE_LIMIT_<NAME>`); everything else is handed a `Limits`.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Limits that a self-hosted server may change. All sizes are bytes of UTF-8 unless the name says otherwise."""
+
+    payload_bytes: int = 262_144
+    """Input, output and result of an execution, state or task."""
+    definition_bytes: int = 1_048_576
+    """Text of a state machine definition."""
+    request_bytes: int = 1_048_576
+    """Body of one API request."""
+    json_depth: int = 1_000
+    """Nesting of arrays and objects in any JSON that is sent in."""
+    history_events: int = 25_000
+    """Events in the history of a Standard execution."""
+    execution_seconds_standard: int = 31_536_000
+    """Longest run of a Standard execution: one year."""
+    execution_seconds_express: int = 300
+    """Longest run of an Express execution."""
+    map_concurrency: int = 40
+    """Iterations of one inline Map that run at once, when MaxConcurrency is 0 or larger than this."""
+    seconds_max: int = 99_999_999
+    """Largest value of any field in seconds (Wait, TimeoutSeconds, HeartbeatSeconds, IntervalSeconds)."""
+    timeout_seconds_default: int = 99_999_999
+    """TimeoutSeconds of a task that names none."""
+    state_name_characters: int = 80
+    name_characters: int = 80
+    """Name of a state machine, an execution or an activity."""
+    page_items: int = 1_000
+    """Largest maxResults of a listing."""
+    page_items_default: int = 100
+    intrinsic_depth: int = 10
+    """Nesting of intrinsic functions."""
+    intrinsic_characters: int = 10_000
+    """Text that States.Base64Encode, Base64Decode and Hash take."""
+    array_range_items: int = 1_000
+    """Result of States.ArrayRange."""
+
+    function_request_bytes: int = 6 * 1_048_576
+    """Payload of one function invocation, and of its answer."""
+    function_timeout_seconds: int = 900
+    """Longest run of one function invocation; a task's own TimeoutSeconds may end it sooner."""
+
+    transitions_per_turn: int = 1_000
+    """State transitions of one execution before others get their turn (a fairness bound of ours, not AWS's)."""
+    open_executions: int = 1_000_000
+    """RUNNING executions of one account and region."""
+
+
+DEFAULT_LIMITS = Limits()

@@ -1,0 +1,184 @@
+"""The store's contract: what the rest of Treadle may ask of a database, in the words of the domain.
+
+The store knows no ASL.  It keeps state machines, executions and their journals, and it answers pages of them.
+Implementations (`sqlite/`, later `postgres/`) pass one suite, `tests/store/suite.py`.
+
+Rules that every implementation keeps:
+- What a returned call wrote is on disk (fsync included): nothing acknowledged is lost.
+- `commit` is atomic as a whole, and batches take effect in the order in which they were handed over.
+- A journal is append-only. Entries are opaque bytes to the store; it knows the ids of the events in them.
+- Data that cannot be trusted (a newer schema, a damaged file) raises StoreUnusable; it is never repaired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+ExecutionStatus = Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]
+MachineStatus = Literal["ACTIVE", "DELETING"]
+MachineType = Literal["STANDARD", "EXPRESS"]
+
+
+class StoreError(Exception):
+    """Base of what a store raises."""
+
+
+class StoreUnusable(StoreError):
+    """The database cannot be used (damaged, newer, locked, full, gone). The server stops with this message."""
+
+
+class Conflict(StoreError):
+    """A name is taken, or a row was changed by somebody else since it was read."""
+
+
+class MachineRevision(Struct, frozen=True, kw_only=True):
+    """A state machine as it stood at one revision. Immutable: an execution keeps the one it was started with."""
+
+    id: str
+    """Unique over all machines (a UUID)."""
+    machine_arn: str
+    definition: str
+    role_arn: str
+    logging: str
+    """loggingConfiguration, tracingConfiguration, encryptionConfiguration as JSON text."""
+    tracing: str
+    encryption: str
+    created: int
+    """Milliseconds since the epoch, as every time in the store."""
+
+
+class Machine(Struct, frozen=True, kw_only=True):
+    """A state machine: what never changes, and its current revision."""
+
+    arn: str
+    name: str
+    type: MachineType
+    status: MachineStatus
+    created: int
+    revision: MachineRevision
+    initial: bool
+    """True until the first update: AWS shows no revisionId then."""
+
+
+class Execution(Struct, frozen=True, kw_only=True):
+    """The row of an execution: what listings and DescribeExecution show, and when it must be looked at next."""
+
+    id: int
+    arn: str
+    name: str
+    machine_arn: str
+    revision_id: str
+    status: ExecutionStatus
+    started: int
+    stopped: int | None = None
+    input: str
+    output: str | None = None
+    error: str | None = None
+    cause: str | None = None
+    trace_header: str | None = None
+    wake: int | None = None
+    """When a RUNNING execution must be looked at again (its earliest timer); 0: at once after a restart, because
+    tasks are in flight; None: only a signal moves it."""
+
+
+class JournalEntry(Struct, frozen=True):
+    """The history events of one commit of one execution, encoded. One row."""
+
+    first_event: int
+    """Ids of the first and last history event in it (0 and 0 if it holds only notes)."""
+    last_event: int
+    events: bytes
+
+
+class Commit(Struct, frozen=True, kw_only=True):
+    """What one execution's advance changed."""
+
+    execution: Execution
+    """The row as it stands now. `created` says whether it is a new one."""
+    created: bool = False
+    entry: JournalEntry | None = None
+
+
+class ExecutionFilter(Struct, frozen=True, kw_only=True):
+    machine_arn: str
+    status: ExecutionStatus | None = None
+
+
+class Store(Protocol):
+    """All methods may raise StoreUnusable."""
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def secret(self) -> bytes:
+        """32 random bytes that belong to this database: they sign page tokens and task tokens."""
+        ...
+
+    # -- state machines ------------------------------------------------------------------------------------
+
+    async def machine_create(self, machine: Machine, tags: Mapping[str, str]) -> None:
+        """Raises Conflict if the ARN is taken."""
+        ...
+
+    async def machine_get(self, arn: str) -> Machine | None: ...
+
+    async def machine_update(self, arn: str, revision: MachineRevision) -> None:
+        """Make `revision` the current one. Raises Conflict if there is no such machine, or it is DELETING."""
+        ...
+
+    async def machine_delete(self, arn: str) -> None:
+        """Delete the machine and its tags. Revisions stay as long as executions refer to them. Idempotent."""
+        ...
+
+    async def machine_list(
+        self, arn_prefix: str, after: tuple[int, str] | None, limit: int
+    ) -> Sequence[Machine]:
+        """Machines whose ARN starts with `arn_prefix` (one account and region), ordered by (created, arn),
+        those behind `after`, at most `limit`."""
+        ...
+
+    async def machine_tags(self, arn: str) -> Mapping[str, str]: ...
+
+    async def revision_get(self, revision_id: str) -> MachineRevision | None: ...
+
+    # -- executions ----------------------------------------------------------------------------------------
+
+    def execution_id(self) -> int:
+        """A new id, larger than all before. No I/O."""
+        ...
+
+    async def commit(self, commits: Sequence[Commit]) -> None:
+        """Write all of it in one transaction, durably. Raises Conflict (and writes nothing) if a created
+        execution's ARN is taken."""
+        ...
+
+    async def execution_get(self, arn: str) -> Execution | None: ...
+
+    async def execution_list(
+        self, where: ExecutionFilter, before: tuple[int, int] | None, limit: int
+    ) -> Sequence[Execution]:
+        """Newest first by (started, id), those older than `before`, at most `limit`. `input` and `output` are
+        left empty: a listing does not show them."""
+        ...
+
+    async def executions_due(self, until: int, after: int, limit: int) -> Sequence[Execution]:
+        """RUNNING executions with `wake` <= `until` and id > `after`, by id, at most `limit`."""
+        ...
+
+    async def executions_open(self) -> int:
+        """How many executions are RUNNING."""
+        ...
+
+    async def journal(self, execution_id: int) -> Sequence[JournalEntry]:
+        """The whole journal, in order: what the fold reads."""
+        ...
+
+    async def journal_page(
+        self, execution_id: int, first_event: int, last_event: int
+    ) -> Sequence[JournalEntry]:
+        """The entries that hold any event with an id from `first_event` to `last_event`, in order."""
+        ...
