@@ -20,6 +20,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Body of one API request."""
     json_depth: int = 1_000
     """Nesting of arrays and objects in any JSON that is sent in."""
+    definition_depth: int = 100
+    """Nesting of arrays and objects in a definition; each Parallel within another takes four levels."""
     history_events: int = 25_000
     """Events in the history of a Standard execution."""
     execution_seconds_standard: int = 31_536_000
@@ -30,6 +32,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Iterations of one inline Map that run at once, when MaxConcurrency is 0 or larger than this."""
     seconds_max: int = 99_999_999
     """Largest value of any field in seconds (Wait, TimeoutSeconds, HeartbeatSeconds, IntervalSeconds)."""
+    retry_attempts_max: int = 99_999_999
+    """Largest MaxAttempts of a retrier."""
+    retry_delay_seconds_max: int = 31_622_400
+    """Largest MaxDelaySeconds of a retrier: 366 days."""
     timeout_seconds_default: int = 99_999_999
     """TimeoutSeconds of a task that names none."""
     state_name_characters: int = 80
@@ -38,6 +44,12 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     page_items: int = 1_000
     """Largest maxResults of a listing."""
     page_items_default: int = 100
+    expression_characters: int = 10_000
+    """Text of one path or intrinsic function call."""
+    expression_depth: int = 50
+    """Nesting of filters, parentheses and literals inside one path."""
+    path_steps: int = 2_000_000
+    """Values that the evaluation of one path may look at: a second of work (a bound of ours, not AWS's)."""
     intrinsic_depth: int = 10
     """Nesting of intrinsic functions."""
     intrinsic_characters: int = 10_000

@@ -12,9 +12,6 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
 
-type_names = ("Task", "Wait", "Pass", "Succeed", "Fail", "Choice", "Parallel", "Map")
-"""The state types in AWS's own order (as its error texts list them)."""
-
 
 class Retrier(Struct, frozen=True, kw_only=True):
     error_equals: tuple[str, ...]
@@ -38,9 +35,15 @@ class ChoiceRule(Struct, frozen=True, kw_only=True):
 
 
 class State(Struct, frozen=True, kw_only=True):
-    """What every state has. `next` is None where the state ends its scope (End: true) or names no successor."""
+    """What every state has. `next` is None where the state ends its scope (End: true) or has no such field.
+
+    A field of the state is at `{location}/InputPath`, and within its lists at
+    `{location}/Retry[0]/ErrorEquals` or `{location}/Choices[0]/And[1]`.
+    """
 
     name: str
+    location: str
+    """Where the state stands in the document, as AWS writes it: `/States/P/Branches[0]/States/X`."""
     next: str | None = None
     input_path: str | None = "$"
     output_path: str | None = "$"
@@ -92,7 +95,7 @@ class FailState(State, frozen=True, kw_only=True):
 
 
 class Scope(Struct, frozen=True, kw_only=True):
-    """A set of states with an entry point: the whole machine, a branch of a Parallel, the processor of a Map."""
+    """States with an entry point: the whole machine, a branch of a Parallel, the processor of a Map."""
 
     start_at: str
     states: Mapping[str, State]

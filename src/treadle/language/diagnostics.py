@@ -23,10 +23,15 @@ class Diagnostic(Struct, frozen=True, kw_only=True):
     severity: Severity = "ERROR"
 
     def __str__(self) -> str:
-        place = "" if self.location is None else f" at {self.location}"
-        return f"{self.code}: {self.message}{place}"
+        place = "null" if self.location is None else self.location
+        return f"{self.code}: {self.message} at {place}"
 
 
 def invalid_definition_message(diagnostics: Iterable[Diagnostic]) -> str:
-    """The message of AWS's InvalidDefinition error for these findings (recorded: api.md section 10)."""
-    return "Invalid State Machine Definition: '" + ", ".join(str(found) for found in diagnostics) + "'"
+    """The message of AWS's InvalidDefinition error: the errors among these findings, not the warnings.
+
+    Recorded in the cases of kind `create_rejected`.  A finding without a place reads `at null`, as measured
+    on AWS (`MISSING_END_STATE: Workflow has no terminal state at null`).
+    """
+    errors = [str(found) for found in diagnostics if found.severity == "ERROR"]
+    return "Invalid State Machine Definition: '" + ", ".join(errors) + "'"

@@ -22,7 +22,7 @@ class Resource(Struct, frozen=True, kw_only=True):
     resource_type: str
     """`resourceType` of the Task* history events: `lambda`, `sqs`, `aws-sdk:dynamodb`."""
     resource: str
-    """`resource` of the history events: `invoke`, `startExecution.sync:2`; the ARN itself for a function or activity."""
+    """`resource` of the history events: `invoke`, `startExecution.sync:2`; else the ARN itself."""
     name: str
     """Name of the function or activity, or the action of the integration (`invoke`, `startExecution`)."""
     pattern: str = ""

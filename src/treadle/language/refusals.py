@@ -1,0 +1,39 @@
+"""Valid Amazon States Language that Treadle does not run yet, and says so.
+
+One line is one refusal: a field, with the value that is refused (None: any), and what to call the feature.
+A feature that gets built loses its line here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_jsonata = "the query language JSONata"
+_variables = "workflow variables"
+_distributed_map = "the Distributed Map"
+
+_refusals: Mapping[tuple[str, str | None], str] = {
+    ("QueryLanguage", "JSONata"): _jsonata,
+    ("Assign", None): _variables,
+    ("Credentials", None): "running a task under another role",
+    ("Mode", "DISTRIBUTED"): _distributed_map,
+    ("ItemReader", None): _distributed_map,
+    ("ItemBatcher", None): _distributed_map,
+    ("ResultWriter", None): _distributed_map,
+    ("Label", None): _distributed_map,
+    ("ToleratedFailureCount", None): _distributed_map,
+    ("ToleratedFailureCountPath", None): _distributed_map,
+    ("ToleratedFailurePercentage", None): _distributed_map,
+    ("ToleratedFailurePercentagePath", None): _distributed_map,
+}
+
+
+def refusal(field: str, value: Any) -> str | None:
+    """Why `field` with `value` is not accepted although it is valid, or None."""
+    feature = _refusals.get((field, None))
+    if feature is None and isinstance(value, str):
+        feature = _refusals.get((field, value))
+    if feature is None:
+        return None
+    return f"The field '{field}' is valid, but this version of Treadle does not support {feature} yet"
