@@ -5,8 +5,8 @@ fields are all found by `kinds.read_object` from these tables, and the attribute
 
 Sources: the Amazon States Language in the AWS developer guide; and what others measured on AWS with
 ValidateStateMachineDefinition and published: which of 50 fields each state type takes, the ranges and the
-messages (cdk-preflight, rules/stepfunctions), the query language (floci, issue 2968).  Two results differ from
-the guide: IntervalSeconds of a retrier and TimeoutSeconds of the machine may be 0.
+messages (cdk-preflight, rules/stepfunctions), the query language (floci, issue 2968).  Two results differ
+from the guide: IntervalSeconds of a retrier and TimeoutSeconds of the machine may be 0.
 """
 
 from __future__ import annotations

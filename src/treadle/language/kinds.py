@@ -5,10 +5,10 @@ what is wrong with it, and returns what the tree keeps of it.  After an error th
 nothing: no tree is built from an object in which there is an error.
 
 Messages.  Measured on AWS: `Field 'X' is not supported`, `These fields are required: [...]`, `There should
-only be one of the following fields: [...]`, `This object should have only one of the following fields: [...]`,
-`The QueryLanguage is set to ...`, `Value should be one of the following: [...]`, `Value cannot be empty`,
-`Minimum value is N`, `Maximum value is N`, `Expected value of type Integer`, `String does not match RFC3339
-timestamp`, and `Expected value of type [STRING]`, after which those of the other JSON types are formed here.
+only be one of the following fields: [...]`, `This object should have only one of the following fields:
+[...]`, `The QueryLanguage is set to ...`, `Value should be one of the following: [...]`, `Value cannot be
+empty`, `Minimum value is N`, `Maximum value is N`, `Expected value of type Integer`, `String does not match
+RFC3339 timestamp`, and `Expected value of type [STRING]`, after which those of the other types are formed.
 """
 
 from __future__ import annotations
@@ -204,7 +204,8 @@ def integer(minimum: int = 0, maximum: str | None = None) -> Kind:
         if isinstance(value, bool) or not isinstance(value, int):
             context.report(at, "Expected value of type Integer")
         else:
-            _check_range(value, minimum, maximum and getattr(context.limits, maximum), at, context)
+            bound = None if maximum is None else getattr(context.limits, maximum)
+            _check_range(value, minimum, bound, at, context)
         return value
 
     return read
