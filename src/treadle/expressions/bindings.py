@@ -24,7 +24,7 @@ class Bindings:
 
     def __init__(
         self,
-        input: Any,  # noqa: A002 - the field's own name
+        input: Any,
         make_context: Callable[[], Any] | None = None,
         variables: Mapping[str, Any] = _NO_VARIABLES,
         seed: str = "",

@@ -6,6 +6,12 @@ EvaluationError          the text is fine but not for this data: an ASL error of
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+Report = Callable[[str, str], None]
+"""Takes a finding: its place inside the field (`/a/b[0]`, empty for the field itself), and its message."""
+
 
 class ExpressionSyntaxError(ValueError):
     """The message says what is wrong with the text, without naming the field it stands in."""
@@ -22,3 +28,23 @@ class EvaluationError(Exception):
         super().__init__(message)
         self.error = error
         self.message = message
+
+
+class PathNotFound(EvaluationError):  # noqa: N818 - it is what the documentation of AWS and Jayway calls it
+    """A definite path selects nothing in `document`.
+
+    The message is the one of a path field, `Invalid path '$.a' : No results for path: $['a']` (recorded for
+    InputPath, OutputPath, TimeoutSecondsPath, HeartbeatSecondsPath); a payload template and a Choice state
+    make their own texts of the parts.
+    """
+
+    def __init__(self, path: str, reason: str, document: Any) -> None:
+        super().__init__(f"Invalid path '{path}' : {reason}")
+        self.path = path
+        self.reason = reason
+        self.document = document
+
+
+def raise_finding(location: str, message: str) -> None:
+    """The Report of a caller who only wants to know whether the text is right: the first finding raises."""
+    raise ExpressionSyntaxError(f"{message} at {location}" if location else message)
