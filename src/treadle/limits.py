@@ -61,6 +61,24 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Payload of one function invocation, and of its answer."""
     function_timeout_seconds: int = 900
     """Longest run of one function invocation; a task's own TimeoutSeconds may end it sooner."""
+    function_init_seconds: int = 10
+    """Longest start of a worker: importing the handler's module. A longer time-out of the function extends it."""
+    function_idle_seconds: int = 300
+    """A worker without an invocation for this long is ended."""
+    function_workers: int = 64
+    """Worker processes of all functions together; further invocations wait their turn."""
+    function_workers_each: int = 40
+    """Worker processes of one function: as many as an inline Map has iterations at once."""
+    function_header_bytes: int = 2 * 1_048_576
+    """Head of one request to the Lambda Runtime API (the official client puts a stack trace of up to 1 MiB there)."""
+    function_log_tail_bytes: int = 4_096
+    """Last part of an invocation's output, as LogType Tail returns it."""
+    function_log_file_bytes: int = 10 * 1_048_576
+    """A function's log file; one older file of this size is kept beside it."""
+    function_output_bytes_per_second: int = 8 * 1_048_576
+    """Output that is read from one worker; a worker that writes more waits until it is read."""
+    function_client_context_bytes: int = 3_583
+    """ClientContext of an invocation, in Base64."""
 
     transitions_per_turn: int = 1_000
     """State transitions of one execution before others get their turn (a fairness bound of ours, not AWS's)."""
