@@ -18,6 +18,15 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Text of a state machine definition."""
     request_bytes: int = 1_048_576
     """Body of one API request."""
+    request_drain_bytes: int = 16 * 1_048_576
+    """Body of a request that is too large: so much of it is read and thrown away, so that its sender, who has not
+    finished sending, gets to read the answer."""
+    request_seconds: int = 60
+    """Longest time that the body of one API request may take to arrive."""
+    tags: int = 50
+    """Tags of one resource."""
+    redrive_days: int = 14
+    """Days after its end during which an execution counts as redrivable."""
     json_depth: int = 1_000
     """Nesting of arrays and objects in any JSON that is sent in."""
     definition_depth: int = 100

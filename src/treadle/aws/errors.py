@@ -1,0 +1,56 @@
+"""API errors: what an operation raises instead of answering, and the HTTP status that each has.
+
+Source: the errors that the service model declares, AWS's page of common errors, and the recorded answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+STATUS: Mapping[str, int] = {
+    # common to all services
+    "IncompleteSignatureException": 400,
+    "InternalFailure": 500,
+    "NotImplementedException": 501,
+    "RequestEntityTooLargeException": 413,
+    "RequestTimeoutException": 408,
+    "SerializationException": 400,
+    "ServiceUnavailable": 503,
+    "UnknownOperationException": 400,
+    "ValidationException": 400,
+    # Step Functions
+    "ExecutionAlreadyExists": 400,
+    "ExecutionDoesNotExist": 400,
+    "InvalidArn": 400,
+    "InvalidDefinition": 400,
+    "InvalidEncryptionConfiguration": 400,
+    "InvalidExecutionInput": 400,
+    "InvalidLoggingConfiguration": 400,
+    "InvalidName": 400,
+    "InvalidToken": 400,
+    "MissingRequiredParameter": 400,
+    "ResourceNotFound": 400,
+    "StateMachineAlreadyExists": 400,
+    "StateMachineDeleting": 400,
+    "StateMachineDoesNotExist": 400,
+    "StateMachineTypeNotSupported": 400,
+    "TooManyTags": 400,
+}
+"""HTTP status of every error. No SDK tries again after 501: boto3, the CLI and the AWS SDKs for JavaScript,
+Java, Go and Rust repeat a request after 500, 502, 503 and 504 only."""
+
+
+class ApiError(Exception):
+    """An error that the caller of the API gets to see. A name without a line in the table is a bug."""
+
+    def __init__(self, name: str, message: str, *, status: int | None = None, **members: Any) -> None:
+        """`members`: what the error's shape has beside `message`. `status`: if it is not the table's."""
+        super().__init__(f"{name}: {message}")
+        self.status = STATUS[name] if status is None else status
+        self.body: dict[str, Any] = {"__type": name, "message": message, **members}
+
+
+def not_implemented(what: str) -> ApiError:
+    """`what` exists on AWS and not here (yet): said plainly, and in a way that no SDK repeats."""
+    return ApiError("NotImplementedException", f"Treadle does not implement {what} yet.")

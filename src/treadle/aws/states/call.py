@@ -1,0 +1,99 @@
+"""What an operation of Step Functions has at hand, and the look-ups that many operations begin with."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import uuid4
+
+from msgspec import Struct
+
+from treadle.aws.arns import check_arn, machine_arn_prefix
+from treadle.aws.errors import ApiError
+from treadle.aws.tokens import PageTokens
+from treadle.clock import Clock
+from treadle.limits import DEFAULT_LIMITS, Limits
+from treadle.runtime.runtime import Runtime
+from treadle.store.contract import Execution, Machine, Store
+
+
+class StatesOptions(Struct, frozen=True, kw_only=True):
+    account: str = "000000000000"
+    region: str = "us-east-1"
+    """Of requests that are not signed."""
+    limits: Limits = DEFAULT_LIMITS
+
+
+class Backend(Struct, frozen=True, kw_only=True):
+    """What all calls share."""
+
+    runtime: Runtime
+    store: Store
+    clock: Clock
+    options: StatesOptions
+    tokens: PageTokens
+    changes: asyncio.Lock
+    """Held by whoever changes a state machine: what it read still holds when it writes."""
+
+
+class Call(Struct, frozen=True):
+    """One request."""
+
+    operation: str
+    backend: Backend
+    region: str
+
+    @property
+    def machine_arn_prefix(self) -> str:
+        return machine_arn_prefix(self.region, self.backend.options.account)
+
+    @property
+    def listing(self) -> str:
+        """What a page token is bound to beside the request's arguments."""
+        return f"{self.operation} {self.machine_arn_prefix}"
+
+    def page_items(self, requested: int | None) -> int:
+        """Items on a page: 0 and absent stand for the default."""
+        return requested or self.backend.options.limits.page_items_default
+
+    async def machine(self, arn: str) -> Machine:
+        """Raises InvalidArn, StateMachineDoesNotExist."""
+        found = await self.backend.runtime.machines.get(check_arn(arn, "stateMachine"))
+        if found is None:
+            raise machine_does_not_exist(arn)
+        return found
+
+    async def active_machine(self, arn: str) -> Machine:
+        """Raises InvalidArn, StateMachineDoesNotExist, StateMachineDeleting."""
+        found = await self.machine(arn)
+        if found.status == "DELETING":
+            raise machine_is_deleting(arn)
+        return found
+
+    async def execution(self, arn: str) -> Execution:
+        """Raises InvalidArn (Express executions leave nothing to look at), ExecutionDoesNotExist."""
+        found = await self.backend.store.execution_get(check_arn(arn, "execution"))
+        if found is None:
+            raise ApiError("ExecutionDoesNotExist", f"Execution Does Not Exist: '{arn}'")
+        return found
+
+
+def machine_does_not_exist(arn: str) -> ApiError:
+    return ApiError("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")
+
+
+def machine_is_deleting(arn: str) -> ApiError:
+    return ApiError("StateMachineDeleting", f"State Machine is being deleted: '{arn}'")
+
+
+def wrong_machine_type() -> ApiError:
+    text = "This operation is not supported by this type of state machine"
+    return ApiError("StateMachineTypeNotSupported", text)
+
+
+def new_id() -> str:
+    return str(uuid4())
+
+
+def seconds(milliseconds: int) -> float:
+    """A time as the API writes it: seconds since the epoch, with the milliseconds as a fraction."""
+    return milliseconds / 1_000

@@ -1,0 +1,224 @@
+"""Operations on executions: start, start and wait, describe, list, stop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from treadle.aws.arns import (
+    check_arn,
+    check_name,
+    execution_arn,
+    express_arn,
+    is_labelled,
+    machine_name,
+)
+from treadle.aws.errors import ApiError
+from treadle.aws.states.call import Call, new_id, seconds, wrong_machine_type
+from treadle.aws.states.machines import revision_members
+from treadle.document import EMPTY, Document
+from treadle.language.jackson import json_error
+from treadle.runtime.runtime import ExecutionExists
+from treadle.store.contract import Execution, ExecutionFilter, Machine
+
+_DAY_MILLISECONDS = 24 * 60 * 60 * 1_000
+_BILLED_STEP_MILLISECONDS = 100
+_BILLED_MEMORY_MEGABYTES = 64
+"""The smallest step that AWS bills; Treadle does not measure the memory of one execution."""
+
+
+async def start_execution(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """The order of the checks is AWS's: the machine exists, then the name, then the input."""
+    machine = await _startable(call, request["stateMachineArn"])
+    name = _execution_name(request)
+    given = _execution_input(call, request)
+    if machine.type == "EXPRESS":
+        arn = express_arn(machine.arn, name, new_id())
+    else:
+        arn = execution_arn(machine.arn, name)
+    try:
+        execution = await call.backend.runtime.start_execution(
+            machine, arn=arn, name=name, input=given, trace_header=request.get("traceHeader")
+        )
+    except ExecutionExists as taken:
+        # The same name and input again while it runs: that is the same execution (api.md section 4).
+        execution = taken.execution
+        if execution.status != "RUNNING" or execution.input != given.text:
+            text = f"Execution Already Exists: '{arn}'"
+            raise ApiError("ExecutionAlreadyExists", text) from taken
+    return {"executionArn": execution.arn, "startDate": seconds(execution.started)}
+
+
+async def start_sync_execution(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Answers when the execution has ended, and answers HTTP 200 even if it failed."""
+    machine = await _startable(call, request["stateMachineArn"])
+    if machine.type != "EXPRESS":
+        raise wrong_machine_type()
+    name = _execution_name(request)
+    execution = await call.backend.runtime.start_sync_execution(
+        machine,
+        arn=express_arn(machine.arn, name, new_id()),
+        name=name,
+        input=_execution_input(call, request),
+        trace_header=request.get("traceHeader"),
+    )
+    stopped = execution.started if execution.stopped is None else execution.stopped
+    steps = -(-(stopped - execution.started) // _BILLED_STEP_MILLISECONDS)
+    return {
+        **_common_members(execution),
+        **_data_members(execution, request),
+        "billingDetails": {
+            "billedDurationInMilliseconds": max(steps, 1) * _BILLED_STEP_MILLISECONDS,
+            "billedMemoryUsedInMB": _BILLED_MEMORY_MEGABYTES,
+        },
+    }
+
+
+async def _startable(call: Call, arn: str) -> Machine:
+    if is_labelled(check_arn(arn, "stateMachine")):
+        text = f"{call.operation} does not support the ARN of a labelled Map state: '{arn}'"
+        raise ApiError("ValidationException", text, reason="API_DOES_NOT_SUPPORT_LABELED_ARNS")
+    return await call.active_machine(arn)
+
+
+def _execution_name(request: dict[str, Any]) -> str:
+    name = request.get("name")
+    return new_id() if name is None else check_name(name)
+
+
+def _execution_input(call: Call, request: dict[str, Any]) -> Document:
+    """Raises InvalidExecutionInput, in the words of AWS's JSON parser."""
+    text = request.get("input")
+    if text is None:
+        return EMPTY
+    try:
+        return Document.parse(text)
+    except ValueError as error:
+        fault = json_error(text, call.backend.options.limits.json_depth)
+        reason = str(error) if fault is None else fault.message
+        message = f"Invalid State Machine Execution Input: '{reason}'"
+        raise ApiError("InvalidExecutionInput", message) from error
+
+
+def _common_members(execution: Execution) -> dict[str, Any]:
+    """What every answer about an execution as a whole shows."""
+    answer: dict[str, Any] = {
+        "executionArn": execution.arn,
+        "stateMachineArn": execution.machine_arn,
+        "name": execution.name,
+        "status": execution.status,
+        "startDate": seconds(execution.started),
+    }
+    if execution.stopped is not None:
+        answer["stopDate"] = seconds(execution.stopped)
+    return answer
+
+
+def _data_members(execution: Execution, request: dict[str, Any]) -> dict[str, Any]:
+    """What DescribeExecution and StartSyncExecution show beside that; METADATA_ONLY: without payloads."""
+    answer: dict[str, Any] = {}
+    if request.get("includedData") != "METADATA_ONLY":
+        answer["input"] = execution.input
+        answer["inputDetails"] = {"included": True}
+        if execution.output is not None:
+            answer["output"] = execution.output
+            answer["outputDetails"] = {"included": True}
+    for member, value in (
+        ("error", execution.error),
+        ("cause", execution.cause),
+        ("traceHeader", execution.trace_header),
+    ):
+        if value is not None:
+            answer[member] = value
+    return answer
+
+
+async def describe_execution(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    execution = await call.execution(request["executionArn"])
+    return {
+        **_common_members(execution),
+        **_data_members(execution, request),
+        "redriveCount": 0,
+        **_redrive_members(call, execution),
+    }
+
+
+def _redrive_members(call: Call, execution: Execution) -> dict[str, str]:
+    """api.md section 11; recorded: describe_execution, state_fail."""
+    reason = None
+    if execution.stopped is None or execution.status == "SUCCEEDED":
+        reason = f"Execution is {execution.status} and cannot be redriven"
+    else:
+        redrivable = call.backend.options.limits.redrive_days * _DAY_MILLISECONDS
+        if call.backend.clock.now() - execution.stopped > redrivable:
+            reason = "Execution redrivable period exceeded"
+    if reason is None:
+        return {"redriveStatus": "REDRIVABLE"}
+    return {"redriveStatus": "NOT_REDRIVABLE", "redriveStatusReason": reason}
+
+
+async def describe_state_machine_for_execution(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """The machine as it was when the execution was started, even if it has been deleted since."""
+    backend = call.backend
+    execution = await call.execution(request["executionArn"])
+    revision = await backend.store.revision_get(execution.revision_id)
+    if revision is None:
+        raise LookupError(f"revision {execution.revision_id} of {execution.arn} is not in the store")
+    answer = {
+        "stateMachineArn": execution.machine_arn,
+        "name": machine_name(execution.machine_arn),
+        "updateDate": seconds(revision.created),
+        **revision_members(revision, request),
+    }
+    machine = await backend.runtime.machines.get(execution.machine_arn)
+    if (
+        machine is None or revision.created != machine.created
+    ):  # AWS shows no id of a machine's first revision
+        answer["revisionId"] = revision.id
+    return answer
+
+
+async def list_executions(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Newest first."""
+    backend = call.backend
+    machine = await _listed_machine(call, request)
+    now = backend.clock.now()
+    position = backend.tokens.read(call.listing, request, now)
+    if request.get("redriveFilter") == "REDRIVEN":  # nothing has ever been redriven
+        return {"executions": []}
+    before = None if position is None else (position[0], position[1])
+    size = call.page_items(request.get("maxResults"))
+    where = ExecutionFilter(machine_arn=machine.arn, status=request.get("statusFilter"))
+    found = await backend.store.execution_list(where, before, size + 1)
+    page = found[:size]
+    answer: dict[str, Any] = {
+        "executions": [{**_common_members(execution), "redriveCount": 0} for execution in page]
+    }
+    if len(found) > size:
+        last = page[-1]
+        answer["nextToken"] = backend.tokens.issue(call.listing, request, [last.started, last.id], now)
+    return answer
+
+
+async def _listed_machine(call: Call, request: dict[str, Any]) -> Machine:
+    machine_arn, map_run_arn = request.get("stateMachineArn"), request.get("mapRunArn")
+    if (machine_arn is None) == (map_run_arn is None):
+        text = "Exactly one of stateMachineArn and mapRunArn must be specified"
+        raise ApiError("ValidationException", text)
+    if machine_arn is None:
+        arn = check_arn(str(map_run_arn), "mapRun")
+        raise ApiError("ResourceNotFound", f"Resource not found: '{arn}'", resourceName=arn)
+    if request.get("statusFilter") == "PENDING_REDRIVE":
+        text = "The statusFilter PENDING_REDRIVE is only valid with a mapRunArn"
+        raise ApiError("ValidationException", text)
+    machine = await call.machine(machine_arn)
+    if machine.type != "STANDARD":
+        raise wrong_machine_type()
+    return machine
+
+
+async def stop_execution(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    execution = await call.execution(request["executionArn"])
+    stopped = await call.backend.runtime.stop_execution(
+        execution, error=request.get("error"), cause=request.get("cause")
+    )
+    return {"stopDate": seconds(stopped)}

@@ -1,0 +1,83 @@
+"""Step Functions as the door sees it: the table of its operations, each with its checker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from treadle.aws import model
+from treadle.aws.errors import not_implemented
+from treadle.aws.service import Caller
+from treadle.aws.states import executions, history, machines
+from treadle.aws.states.call import Backend, Call, StatesOptions
+from treadle.aws.tokens import PageTokens
+from treadle.clock import Clock
+from treadle.runtime.runtime import Runtime
+from treadle.store.contract import Store
+
+Operation = Callable[[Call, dict[str, Any]], Awaitable[dict[str, Any]]]
+
+OPERATIONS: dict[str, Operation] = {
+    "CreateStateMachine": machines.create_state_machine,
+    "DeleteStateMachine": machines.delete_state_machine,
+    "DescribeExecution": executions.describe_execution,
+    "DescribeStateMachine": machines.describe_state_machine,
+    "DescribeStateMachineForExecution": executions.describe_state_machine_for_execution,
+    "GetExecutionHistory": history.get_execution_history,
+    "ListExecutions": executions.list_executions,
+    "ListStateMachines": machines.list_state_machines,
+    "ListTagsForResource": machines.list_tags_for_resource,
+    "StartExecution": executions.start_execution,
+    "StartSyncExecution": executions.start_sync_execution,
+    "StopExecution": executions.stop_execution,
+    "UpdateStateMachine": machines.update_state_machine,
+}
+"""What is served. Every other operation of the model answers that it is not implemented yet."""
+
+_TAKE_TRACE_HEADER = frozenset({"StartExecution", "StartSyncExecution"})
+
+
+async def states_service(
+    *, runtime: Runtime, store: Store, clock: Clock, options: StatesOptions
+) -> StatesService:
+    """The service, on a store that is open."""
+    backend = Backend(
+        runtime=runtime,
+        store=store,
+        clock=clock,
+        options=options,
+        tokens=PageTokens(await store.secret()),
+        changes=asyncio.Lock(),
+    )
+    return StatesService(backend)
+
+
+class StatesService:
+    target_prefix = "AWSStepFunctions"
+    signing_name = "states"
+    content_type = "application/x-amz-json-1.0"
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        service = model.load("stepfunctions")
+        self._known = frozenset(service.operation_names)
+        bounds = model.step_functions_bounds(backend.options.limits)
+        self._operations = {
+            name: (model.compile_checker(service.operation_model(name).input_shape, bounds), operation)
+            for name, operation in OPERATIONS.items()
+        }
+
+    def has_operation(self, operation: str) -> bool:
+        return operation in self._known
+
+    async def serve(self, operation: str, body: Any, caller: Caller) -> dict[str, Any]:
+        served = self._operations.get(operation)
+        if served is None:
+            raise not_implemented(f"the operation {operation}")
+        check, carry_out = served
+        if caller.trace_header is not None and operation in _TAKE_TRACE_HEADER and isinstance(body, dict):
+            body["traceHeader"] = caller.trace_header  # the HTTP header wins (api.md section 8)
+        request = check(body)
+        region = caller.region or self._backend.options.region
+        return await carry_out(Call(operation, self._backend, region), request)
