@@ -48,6 +48,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     timeout_seconds_default: int = 99_999_999
     """TimeoutSeconds of a task that names none."""
     state_name_characters: int = 80
+    diagnostics: int = 100
+    """Findings about a definition that one answer lists."""
     name_characters: int = 80
     """Name of a state machine, an execution or an activity."""
     page_items: int = 1_000

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from language.builders import ACTIVITY, PASS, choice, machine, map_state, only, parsed, task
+from language.builders import ACTIVITY, FUNCTION, PASS, choice, machine, map_state, only, parsed, task
 from treadle.language.diagnostics import Diagnostic, invalid_definition_message
+from treadle.limits import DEFAULT_LIMITS
 
 SCHEMA = "SCHEMA_VALIDATION_FAILED"
 
@@ -482,3 +483,20 @@ def test_the_message_of_an_invalid_definition_lists_the_errors_only() -> None:
         f"Invalid State Machine Definition: '{SCHEMA}: Field 'Retry' is not supported at /States/X, "
         "MISSING_END_STATE: Workflow has no terminal state at null'"
     )
+
+
+def test_the_message_of_an_invalid_definition_is_bounded() -> None:
+    found = parsed(only(**PASS, **{f"field{index}": 0 for index in range(200)})).diagnostics
+    assert len(found) == 200
+    message = invalid_definition_message(found, most=3)
+    assert message.count(SCHEMA) == 3
+    assert invalid_definition_message(found).count(SCHEMA) == DEFAULT_LIMITS.diagnostics
+
+
+def test_long_names_and_keys_do_not_multiply() -> None:
+    name = "n" * 10_000
+    long_name = machine(**{name: {"Type": "Task", "Resource": FUNCTION, "End": True, "Retry": [0] * 1_000}})
+    assert [finding.code for finding in parsed(long_name).diagnostics] == ["INVALID_STATE_NAME"]
+    long_key = parsed(task(Parameters={name: ["$.a"] * 1_000})).diagnostics
+    assert len(long_key) == 1_000
+    assert max(len(finding.location or "") for finding in long_key) < 200

@@ -15,6 +15,10 @@ from treadle.language.fields import effective_language
 from treadle.language.kinds import Language
 from treadle.language.operators import operators
 from treadle.language.structure import written_scopes
+from treadle.limits import Limits
+
+_KEY_CHARACTERS = 80
+"""Characters of a payload's key that a location quotes."""
 
 _path = re.compile(r"\$\$?([.\[].*)?", re.DOTALL)
 _intrinsic = re.compile(r"States\.[A-Za-z0-9]+\(.*\)", re.DOTALL)
@@ -24,13 +28,13 @@ _literals = ("Error", "Cause")
 """Fields whose text is taken as it stands and that have a sibling ending in Path."""
 
 
-def advise(value: Any) -> Iterator[Diagnostic]:
+def advise(value: Any, limits: Limits) -> Iterator[Diagnostic]:
     """The warnings for a definition, as it was written."""
     if not isinstance(value, dict):
         return
     machine_language = effective_language(value, "JSONPath")
-    for scope in written_scopes(value):
-        for name, state in scope.states.items():
+    for scope in written_scopes(value, limits):
+        for name, state in scope.named_states(limits):
             yield from _advise_state(state, scope.state_location(name), machine_language)
 
 
@@ -71,7 +75,7 @@ def _texts(value: Any, at: str, key: str = "", dynamic: bool = False) -> Iterato
     elif isinstance(value, dict):
         for name, item in value.items():
             if dynamic or not name.endswith(".$"):
-                yield from _texts(item, f"{at}/{name}", name, dynamic)
+                yield from _texts(item, f"{at}/{name[:_KEY_CHARACTERS]}", name, dynamic)
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _texts(item, f"{at}[{index}]", key, dynamic)

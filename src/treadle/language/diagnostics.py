@@ -12,6 +12,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from treadle.limits import DEFAULT_LIMITS
+
 Severity = Literal["ERROR", "WARNING"]
 
 
@@ -27,11 +29,13 @@ class Diagnostic(Struct, frozen=True, kw_only=True):
         return f"{self.code}: {self.message} at {place}"
 
 
-def invalid_definition_message(diagnostics: Iterable[Diagnostic]) -> str:
-    """The message of AWS's InvalidDefinition error: the errors among these findings, not the warnings.
+def invalid_definition_message(
+    diagnostics: Iterable[Diagnostic], most: int = DEFAULT_LIMITS.diagnostics
+) -> str:
+    """The message of AWS's InvalidDefinition error: the first errors among these findings, not the warnings.
 
     Recorded in the cases of kind `create_rejected`.  A finding without a place reads `at null`, as measured
     on AWS (`MISSING_END_STATE: Workflow has no terminal state at null`).
     """
-    errors = [str(found) for found in diagnostics if found.severity == "ERROR"]
-    return "Invalid State Machine Definition: '" + ", ".join(errors) + "'"
+    errors = [found for found in diagnostics if found.severity == "ERROR"]
+    return "Invalid State Machine Definition: '" + ", ".join(map(str, errors[:most])) + "'"

@@ -1,7 +1,8 @@
-"""The fields of a definition: one line per field, for every kind of object that the language has.
+"""The fields of a definition: one line per field, for the machine, its scopes and every type of state.
 
-This is the single source of what is allowed where.  Unknown, missing, misplaced, mistyped and conflicting
-fields are all found by `kinds.read_object` from these tables, and the attributes it returns make the tree.
+With the tables of Retry and Catch (`handlers.py`) and of Choice rules (`rules.py`) this is the single source
+of what is allowed where.  Unknown, missing, misplaced, mistyped and conflicting fields are all found by
+`kinds.read_object` from these tables, and the attributes it returns make the tree.
 
 Sources: the Amazon States Language in the AWS developer guide; and what others measured on AWS with
 ValidateStateMachineDefinition and published: which of 50 fields each state type takes, the ranges and the
@@ -17,17 +18,16 @@ from typing import Any
 from msgspec import structs
 
 from treadle.language import definition as tree
+from treadle.language.handlers import catch_field, retry_field
 from treadle.language.kinds import (
     Context,
     Field,
     Group,
-    Kind,
     Language,
     Shape,
     anything,
     array,
     boolean,
-    check_group,
     integer,
     listed,
     mapping,
@@ -40,32 +40,9 @@ from treadle.language.kinds import (
     string,
     timestamp,
 )
-from treadle.language.operators import operators
 from treadle.language.resources import parse_resource
-
-_predefined_errors = frozenset(
-    "States." + name
-    for name in (
-        "ALL",
-        "BranchFailed",
-        "DataLimitExceeded",
-        "ExceedToleratedFailureThreshold",
-        "HeartbeatTimeout",
-        "Http.Socket",
-        "IntrinsicFailure",
-        "ItemReaderFailed",
-        "NoChoiceMatched",
-        "ParameterPathFailure",
-        "Permissions",
-        "QueryEvaluationError",
-        "ResultPathMatchFailure",
-        "ResultWriterFailed",
-        "Runtime",
-        "TaskFailed",
-        "Timeout",
-    )
-)
-_http_status = "States.Http.StatusCode."
+from treadle.language.rules import choice_rule
+from treadle.language.shared_fields import assign, comment, output, query_language, result_path
 
 
 def effective_language(value: Mapping[str, Any], inherited: Language) -> Language:
@@ -74,127 +51,6 @@ def effective_language(value: Mapping[str, Any], inherited: Language) -> Languag
         return inherited
     return "JSONPath" if value["QueryLanguage"] == "JSONPath" else "JSONata"
 
-
-# Retry and Catch
-
-
-def _retrier(value: Any, at: str, context: Context) -> tree.Retrier | None:
-    attributes = read_object(value, _retrier_shape, at, context)
-    if attributes is None:
-        return None
-    retrier = tree.Retrier(**attributes)
-    # The rule is documented; its wording on AWS is not known.
-    if retrier.max_delay_seconds is not None and retrier.max_delay_seconds <= retrier.interval_seconds:
-        context.report(f"{at}/MaxDelaySeconds", "MaxDelaySeconds must be greater than IntervalSeconds")
-    return retrier
-
-
-def _catcher(value: Any, at: str, context: Context) -> tree.Catcher | None:
-    attributes = read_object(value, _catcher_shape, at, context)
-    return None if attributes is None else tree.Catcher(**attributes)
-
-
-def _error_name(value: Any, at: str, context: Context) -> Any:
-    string(value, at, context)
-    reserved = isinstance(value, str) and value.startswith("States.")
-    if reserved and value not in _predefined_errors and not value.startswith(_http_status):
-        # The name matches nothing.  AWS is not known to refuse it, so this is no more than a warning.
-        message = f"'{value}' is no predefined error name, and 'States.' must not start any other"
-        context.report(at, message, severity="WARNING")
-    return value
-
-
-def _handlers(kind: Kind) -> Kind:
-    """A list of retriers or catchers. States.ALL stands alone, in the last one."""
-    read_all = array(kind, may_be_empty=True)
-
-    def read(value: Any, at: str, context: Context) -> Any:
-        read = read_all(value, at, context)
-        for index, handler in enumerate(value if isinstance(value, list) else []):
-            names = handler.get("ErrorEquals") if isinstance(handler, dict) else None
-            if not isinstance(names, list) or "States.ALL" not in names:
-                continue
-            if len(names) > 1 or index < len(value) - 1:
-                place = f"{at}[{index}]/ErrorEquals[{names.index('States.ALL')}]"
-                context.report(place, "States.ALL must appear alone and at end of list")
-        return read
-
-    return read
-
-
-_error_equals = Field("ErrorEquals", array(_error_name), "error_equals", required=True)
-_comment = Field("Comment", string)
-_assign = Field("Assign", mapping)
-_output = Field("Output", anything, language="JSONata")
-_result_path = Field("ResultPath", nullable(string), "result_path", language="JSONPath")
-
-_retrier_shape = shape(
-    [
-        _error_equals,
-        Field("IntervalSeconds", integer(0, "seconds_max"), "interval_seconds"),
-        Field("MaxAttempts", integer(0, "retry_attempts_max"), "max_attempts"),
-        Field("BackoffRate", number(minimum=1), "backoff_rate"),
-        Field("MaxDelaySeconds", integer(1, "retry_delay_seconds_max"), "max_delay_seconds"),
-        Field("JitterStrategy", one_of("NONE", "FULL"), "jitter_strategy"),
-        _comment,
-    ]
-)
-
-_catcher_shape = shape(
-    [
-        _error_equals,
-        Field("Next", string, "next", required=True),
-        _result_path,
-        _output,
-        _assign,
-        _comment,
-    ]
-)
-
-# Choice rules
-
-
-def _rule(value: Any, at: str, context: Context) -> tree.ChoiceRule | None:
-    attributes = read_object(value, _rule_shape, at, context)
-    _check_comparison(value, at, context)
-    if attributes is None:
-        return None
-    condition = {name: operand for name, operand in value.items() if name not in ("Next", "Comment")}
-    return tree.ChoiceRule(condition=condition, next=attributes["next"])
-
-
-def _nested_rule(value: Any, at: str, context: Context) -> None:
-    read_object(value, _nested_rule_shape, at, context)
-    _check_comparison(value, at, context)
-
-
-def _check_comparison(value: Any, at: str, context: Context) -> None:
-    if not isinstance(value, dict):
-        return
-    if sum(name in value for name in _selectors) != 1:
-        context.report(at, f"The object must have only one of the following fields, {listed(_selectors)}")
-    elif "Variable" in value:
-        check_group(value, _comparison, at, context)
-    else:
-        for name in value:
-            if name in operators:
-                context.report(at, f"Field '{name}' is not supported")
-
-
-_selectors = ("And", "Or", "Not", "Variable", "Condition")
-_comparison = Group(tuple(operators), required=True)
-
-_condition_fields = [
-    Field("And", array(_nested_rule), language="JSONPath"),
-    Field("Or", array(_nested_rule), language="JSONPath"),
-    Field("Not", _nested_rule, language="JSONPath"),
-    Field("Variable", string, language="JSONPath"),
-    Field("Condition", anything, language="JSONata"),
-    *(Field(name, kind, language="JSONPath") for name, kind in operators.items()),
-    _comment,
-]
-_nested_rule_shape = shape(_condition_fields)
-_rule_shape = shape([*_condition_fields, Field("Next", string, "next", required=True), _assign, _output])
 
 # Scopes
 
@@ -205,7 +61,13 @@ def _states(value: Any, at: str, context: Context) -> Any:
         return None
     if not value:
         context.report(at, "Value cannot be empty")
-    return {name: _state(item, name, f"{at}/{name}", context) for name, item in value.items()}
+    longest = context.limits.state_name_characters
+    # A state with too long a name (`structure.py` reports it) is not read, so that locations stay short.
+    return {
+        name: _state(item, name, f"{at}/{name}", context)
+        for name, item in value.items()
+        if len(name) <= longest
+    }
 
 
 def _branch(value: Any, at: str, context: Context) -> tree.Scope | None:
@@ -248,8 +110,8 @@ _scope_fields = [
     Field("States", _states, "states", required=True),
     Field("StartAt", string, "start_at", required=True),
 ]
-_branch_shape = shape([*_scope_fields, _comment])
-_processor_shape = shape([*_scope_fields, _comment, Field("ProcessorConfig", _processor_config)])
+_branch_shape = shape([*_scope_fields, comment])
+_processor_shape = shape([*_scope_fields, comment, Field("ProcessorConfig", _processor_config)])
 
 machine_shape = shape(
     [
@@ -257,7 +119,7 @@ machine_shape = shape(
         Field("Comment", string, "comment"),
         Field("Version", one_of("1.0")),
         Field("TimeoutSeconds", integer(0, "seconds_max"), "timeout_seconds"),
-        Field("QueryLanguage", one_of("JSONPath", "JSONata")),
+        query_language,
     ]
 )
 
@@ -296,21 +158,18 @@ def _credentials(value: Any, at: str, context: Context) -> Any:
     return value
 
 
-_common = [Field("Type", anything), _comment, Field("QueryLanguage", one_of("JSONPath", "JSONata"))]
+_common = [Field("Type", anything), comment, query_language]
 _data = [
     Field("InputPath", nullable(string), "input_path", language="JSONPath"),
     Field("OutputPath", nullable(string), "output_path", language="JSONPath"),
-    _output,
+    output,
 ]
 _parameters = Field("Parameters", anything, "parameters", language="JSONPath")
 _arguments = Field("Arguments", anything, language="JSONata")
 _result_selector = Field("ResultSelector", anything, "result_selector", language="JSONPath")
 _transition = [Field("Next", string, "next"), Field("End", boolean)]
 _next_or_end = Group(("Next", "End"), required=True, absent=False)
-_handling = [
-    Field("Retry", _handlers(_retrier), "retry"),
-    Field("Catch", _handlers(_catcher), "catch"),
-]
+_handling = [retry_field, catch_field]
 _seconds = or_expression(integer(1, "seconds_max"))
 _share = or_expression(number(0, 100))
 _count = or_expression(integer())
@@ -327,8 +186,8 @@ _state_shapes: Mapping[str, tuple[Callable[..., tree.State], Shape]] = {
                 _parameters,
                 _arguments,
                 _result_selector,
-                _result_path,
-                _assign,
+                result_path,
+                assign,
                 Field("Credentials", _credentials, "credentials"),
                 Field("TimeoutSeconds", _seconds, "timeout_seconds"),
                 Field("TimeoutSecondsPath", string, "timeout_seconds_path", language="JSONPath"),
@@ -352,7 +211,7 @@ _state_shapes: Mapping[str, tuple[Callable[..., tree.State], Shape]] = {
                 Field("SecondsPath", string, "seconds_path", language="JSONPath"),
                 Field("Timestamp", or_expression(timestamp), "timestamp"),
                 Field("TimestampPath", string, "timestamp_path", language="JSONPath"),
-                _assign,
+                assign,
                 *_transition,
             ],
             Group(("SecondsPath", "Seconds", "TimestampPath", "Timestamp"), required=True),
@@ -367,8 +226,8 @@ _state_shapes: Mapping[str, tuple[Callable[..., tree.State], Shape]] = {
                 *_data,
                 _parameters,
                 Field("Result", anything, "result", language="JSONPath"),
-                _result_path,
-                _assign,
+                result_path,
+                assign,
                 *_transition,
             ],
             _next_or_end,
@@ -395,9 +254,9 @@ _state_shapes: Mapping[str, tuple[Callable[..., tree.State], Shape]] = {
             [
                 *_common,
                 *_data,
-                Field("Choices", array(_rule), "choices", required=True),
+                Field("Choices", array(choice_rule), "choices", required=True),
                 Field("Default", string, "default"),
-                _assign,
+                assign,
             ]
         ),
     ),
@@ -411,8 +270,8 @@ _state_shapes: Mapping[str, tuple[Callable[..., tree.State], Shape]] = {
                 _parameters,
                 _arguments,
                 _result_selector,
-                _result_path,
-                _assign,
+                result_path,
+                assign,
                 *_handling,
                 *_transition,
             ],
@@ -434,8 +293,8 @@ _state_shapes: Mapping[str, tuple[Callable[..., tree.State], Shape]] = {
                 Field("MaxConcurrency", _count, "max_concurrency"),
                 Field("MaxConcurrencyPath", string, "max_concurrency_path", language="JSONPath"),
                 _result_selector,
-                _result_path,
-                _assign,
+                result_path,
+                assign,
                 Field("Label", string),
                 Field("ItemReader", mapping),
                 Field("ItemBatcher", mapping),

@@ -98,8 +98,8 @@ class _Open(Struct):
 
     kind: str
     """`root`, `Array` or `Object`, as Jackson's messages call it."""
-    line: int
-    column: int
+    position: int
+    """Index of the bracket; -1 for the root. Its line is counted only if a message needs it."""
     entries: int = 0
 
 
@@ -108,7 +108,7 @@ class _Scanner:
         self.text = text
         self.position = 0
         self.depth = depth
-        self.open = [_Open("root", 1, 0)]
+        self.open = [_Open("root", -1)]
 
     def scan(self) -> None:
         """Read the text to its end. Raises _FaultError at the first thing that Jackson would refuse."""
@@ -131,9 +131,8 @@ class _Scanner:
                 message = "No content to map due to end-of-input"
                 raise _FaultError(JacksonError(message=message, line=1, column=0))
             return
-        marker = self.open[-1]
-        start = _location(self.text, marker.line, marker.column)
-        self.end(f": expected close marker for {marker.kind} (start marker at {start})")
+        scope = self.open[-1]
+        self.end(f": expected close marker for {scope.kind} (start marker at {self.start(scope)})")
 
     # Tokens
 
@@ -176,12 +175,11 @@ class _Scanner:
 
     def value(self, character: str) -> None:
         if character in "[{":
-            line, column = self.place(self.position - 1)
             if len(self.open) > self.depth:
                 bound = f"({self.depth}, from `StreamReadConstraints.getMaxNestingDepth()`)"
                 message = f"Document nesting depth ({len(self.open)}) exceeds the maximum allowed {bound}"
-                raise _FaultError(JacksonError(message=message, line=line, column=column + 1, too_deep=True))
-            self.open.append(_Open("Array" if character == "[" else "Object", line, column))
+                self.fail(message, too_deep=True)
+            self.open.append(_Open("Array" if character == "[" else "Object", self.position - 1))
         elif character == '"':
             self.string(": was expecting closing quote for a string value", "string value")
         elif character in "-0123456789":
@@ -197,8 +195,7 @@ class _Scanner:
         scope = self.open[-1]
         if scope.kind != ("Array" if character == "]" else "Object"):
             expected = "}" if character == "]" else "]"
-            start = _location(self.text, scope.line, scope.column)
-            opened = f"(for {scope.kind} starting at {start})"
+            opened = f"(for {scope.kind} starting at {self.start(scope)})"
             self.fail(f"Unexpected close marker '{character}': expected '{expected}' {opened}")
         self.open.pop()
 
@@ -295,6 +292,11 @@ class _Scanner:
         pairs = self.text.count("\r\n", 0, position)
         return before.count("\n") - pairs + 1, position - before.rfind("\n")
 
+    def start(self, scope: _Open) -> str:
+        """The location of an open bracket; Jackson puts the root before the first character."""
+        line, column = self.place(scope.position) if scope.position >= 0 else (1, 0)
+        return _location(self.text, line, column)
+
     # Faults
 
     def unexpected(self, character: str, comment: str) -> NoReturn:
@@ -307,10 +309,11 @@ class _Scanner:
         line, column = self.place(len(self.text))
         raise _FaultError(JacksonError(message=f"Unexpected end-of-input{where}", line=line, column=column))
 
-    def fail(self, message: str) -> NoReturn:
+    def fail(self, message: str, too_deep: bool = False) -> NoReturn:
         # Jackson does not count a line break that is itself the offending character.
         line, column = self.place(max(self.position - 1, 0))
-        raise _FaultError(JacksonError(message=message, line=line, column=column + 1))
+        error = JacksonError(message=message, line=line, column=column + 1, too_deep=too_deep)
+        raise _FaultError(error)
 
 
 def _described(character: str) -> str:

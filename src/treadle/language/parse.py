@@ -46,7 +46,7 @@ def parse_definition(text: str, *, machine_type: MachineType, limits: Limits = D
     )
     attributes = read_object(value, machine_shape, "", context)
     findings.extend(check_structure(value, limits))
-    findings.extend(advise(value))
+    findings.extend(advise(value, limits))
     valid = attributes is not None and all(finding.severity != "ERROR" for finding in findings)
     machine = StateMachine(**attributes) if attributes is not None and valid else None
     return Parsed(machine=machine, diagnostics=tuple(findings))

@@ -29,9 +29,18 @@ class WrittenScope(Struct, frozen=True):
     def state_location(self, name: str) -> str:
         return f"{self.location}/States/{name}"
 
+    def named_states(self, limits: Limits) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """The states whose name is not too long to stand in a location."""
+        for name, state in self.states.items():
+            if len(name) <= limits.state_name_characters:
+                yield name, state
 
-def written_scopes(value: Any, location: str = "") -> Iterator[WrittenScope]:
-    """The scope `value` and those nested in it, in the order of the document, outer before inner."""
+
+def written_scopes(value: Any, limits: Limits, location: str = "") -> Iterator[WrittenScope]:
+    """The scope `value` and those nested in it, in the order of the document, outer before inner.
+
+    What nests in a state with too long a name is left out, so that locations stay short.
+    """
     if not isinstance(value, dict):
         return
     states = value.get("States")
@@ -44,22 +53,22 @@ def written_scopes(value: Any, location: str = "") -> Iterator[WrittenScope]:
         else {},
     )
     yield scope
-    for name, state in scope.states.items():
+    for name, state in scope.named_states(limits):
         at = scope.state_location(name)
         for index, branch in enumerate(_list(state, "Branches")):
-            yield from written_scopes(branch, f"{at}/Branches[{index}]")
+            yield from written_scopes(branch, limits, f"{at}/Branches[{index}]")
         for field in ("ItemProcessor", "Iterator"):
-            yield from written_scopes(state.get(field), f"{at}/{field}")
+            yield from written_scopes(state.get(field), limits, f"{at}/{field}")
 
 
 def check_structure(value: Any, limits: Limits) -> Iterator[Diagnostic]:
     """Everything that is wrong with the graph of a definition."""
     seen: set[str] = set()
-    for scope in written_scopes(value):
+    for scope in written_scopes(value, limits):
         yield from _check_names(scope, seen, limits)
         if not scope.states:
             continue
-        yield from _check_targets(scope)
+        yield from _check_targets(scope, limits)
         if scope.location == "" and not any(map(_ends, scope.states.values())):
             yield Diagnostic(code="MISSING_END_STATE", message="Workflow has no terminal state")
         else:
@@ -85,9 +94,9 @@ def _check_names(scope: WrittenScope, seen: set[str], limits: Limits) -> Iterato
             yield Diagnostic(code="INVALID_STATE_NAME", message=message, location=at)
 
 
-def _check_targets(scope: WrittenScope) -> Iterator[Diagnostic]:
+def _check_targets(scope: WrittenScope, limits: Limits) -> Iterator[Diagnostic]:
     targets = [(f"{scope.location}/StartAt", scope.start_at)] if scope.start_at is not None else []
-    for name, state in scope.states.items():
+    for name, state in scope.named_states(limits):
         at = scope.state_location(name)
         targets += [(f"{at}/{field}", target) for field, target in _targets(state)]
     for location, target in targets:

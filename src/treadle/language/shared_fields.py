@@ -1,0 +1,11 @@
+"""Fields that stand in more than one kind of object."""
+
+from __future__ import annotations
+
+from treadle.language.kinds import Field, anything, mapping, nullable, one_of, string
+
+comment = Field("Comment", string)
+assign = Field("Assign", mapping)
+output = Field("Output", anything, language="JSONata")
+result_path = Field("ResultPath", nullable(string), "result_path", language="JSONPath")
+query_language = Field("QueryLanguage", one_of("JSONPath", "JSONata"))
