@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from language.builders import ACTIVITY, FUNCTION, PASS, choice, machine, map_state, only, parsed, task
+from language.builders import ACTIVITY, PASS, choice, machine, map_state, only, parsed, task
 from treadle.language.diagnostics import Diagnostic, invalid_definition_message
 from treadle.limits import DEFAULT_LIMITS
 
@@ -491,12 +491,3 @@ def test_the_message_of_an_invalid_definition_is_bounded() -> None:
     message = invalid_definition_message(found, most=3)
     assert message.count(SCHEMA) == 3
     assert invalid_definition_message(found).count(SCHEMA) == DEFAULT_LIMITS.diagnostics
-
-
-def test_long_names_and_keys_do_not_multiply() -> None:
-    name = "n" * 10_000
-    long_name = machine(**{name: {"Type": "Task", "Resource": FUNCTION, "End": True, "Retry": [0] * 1_000}})
-    assert [finding.code for finding in parsed(long_name).diagnostics] == ["INVALID_STATE_NAME"]
-    long_key = parsed(task(Parameters={name: ["$.a"] * 1_000})).diagnostics
-    assert len(long_key) == 1_000
-    assert max(len(finding.location or "") for finding in long_key) < 200

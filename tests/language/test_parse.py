@@ -100,6 +100,15 @@ def test_depth_is_a_finding_and_no_crash(text: str) -> None:
     assert [found.code for found in parsed(text).diagnostics] == ["TOO_DEEPLY_NESTED"]
 
 
+def test_long_names_and_keys_do_not_multiply() -> None:
+    name = "n" * 10_000
+    long_name = machine(**{name: {"Type": "Task", "Resource": FUNCTION, "End": True, "Retry": [0] * 1_000}})
+    assert [finding.code for finding in parsed(long_name).diagnostics] == ["INVALID_STATE_NAME"]
+    long_key = parsed(task(Parameters={name: ["$.a"] * 1_000})).diagnostics
+    assert len(long_key) == 1_000
+    assert max(len(finding.location or "") for finding in long_key) < 200
+
+
 # The tree
 
 
