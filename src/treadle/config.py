@@ -16,12 +16,12 @@ from typing import Any
 
 import msgspec
 
+from treadle.functions.options import INHERITED_VARIABLES
 from treadle.limits import DEFAULT_LIMITS, Limits
 
 PREFIX = "TREADLE_"
 LIMIT_PREFIX = "TREADLE_LIMIT_"
 LOG_LEVELS = ("debug", "info", "warning", "error")
-_default_functions_dir = Path("functions")
 
 
 class SettingsError(Exception):
@@ -33,14 +33,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     port: int = 4566
     """0: any free port."""
     data_dir: Path = Path(".treadle")
-    functions_dir: Path | None = None
-    """None: no folder of functions."""
+    functions_dir: Path = Path("functions")
+    """It need not exist yet."""
     account_id: str = "123456789012"
     region: str = "us-east-1"
     """Of requests that are not signed for a region."""
     log_level: str = "warning"
     insecure_listen: bool = False
     limits: Limits = DEFAULT_LIMITS
+    inherited: Mapping[str, str] = {}
+    """What functions see of the server's own environment (INHERITED_VARIABLES, as far as they are set)."""
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -50,7 +52,12 @@ class Setting(msgspec.Struct, frozen=True):
     flag: str
     parse: Callable[[str], Any]
     """Text to value; ValueError says what the setting takes."""
+    metavar: str
     meaning: str
+
+    @property
+    def is_switch(self) -> bool:
+        return self.parse is _switch
 
     @property
     def variable(self) -> str:
@@ -91,28 +98,33 @@ def _limit(text: str) -> int:
 
 
 SETTINGS = (
-    Setting("host", "--host", _text(r"[^\s/]+", "a host name or address"), "Address to listen on."),
-    Setting("port", "--port", _port, "Port to listen on; 0 takes any free one."),
-    Setting("data_dir", "--data", _directory, "Folder of the database, made if it is missing."),
-    Setting("functions_dir", "--functions", _directory, "Folder of functions; ./functions if that exists."),
-    Setting("account_id", "--account-id", _text(r"[0-9]{12}", "twelve digits"), "Account in every ARN."),
+    Setting("host", "--host", _text(r"[^\s/]+", "a host name or address"), "HOST", "Address to listen on."),
+    Setting("port", "--port", _port, "N", "Port to listen on; 0 takes any free one."),
+    Setting("data_dir", "--data", _directory, "DIR", "Folder of the database, made if it is missing."),
+    Setting("functions_dir", "--functions", _directory, "DIR", "Folder of functions. It need not exist yet."),
+    Setting(
+        "account_id", "--account-id", _text(r"[0-9]{12}", "twelve digits"), "ID", "Account in every ARN."
+    ),
     Setting(
         "region",
         "--region",
         _text(r"[a-z]{2}(-[a-z]+)+-[0-9]{1,2}", "a region such as us-west-2"),
+        "NAME",
         "Region of requests that are not signed for one.",
     ),
     Setting(
         "log_level",
         "--log-level",
         _text("|".join(LOG_LEVELS), "one of " + ", ".join(LOG_LEVELS)),
+        "LEVEL",
         "How much to log on stderr: " + ", ".join(LOG_LEVELS) + ".",
     ),
     Setting(
         "insecure_listen",
         "--insecure-listen",
         _switch,
-        "1: listen on an address that other machines reach, although nobody is asked for credentials.",
+        "",
+        "Listen on an address that other machines reach, although nobody is asked for credentials.",
     ),
 )
 
@@ -128,8 +140,7 @@ def load(flags: Mapping[str, str | None], environ: Mapping[str, str] = os.enviro
     for setting in SETTINGS:
         for source, text in _sources(setting, flags, environ):
             values.setdefault(setting.field, _parsed(source, text, setting.parse))
-    if "functions_dir" not in values and _default_functions_dir.is_dir():
-        values["functions_dir"] = _default_functions_dir
+    values["inherited"] = {name: environ[name] for name in INHERITED_VARIABLES if name in environ}
     values["limits"] = msgspec.structs.replace(DEFAULT_LIMITS, **_limits(environ))
     settings = Settings(**values)
     _refuse_unknown(environ)

@@ -4,9 +4,9 @@ An item can ask for a warehouse that is slow to answer, to show how the workflow
 
     {"productName": "...", "category": "book", ..., "simulate": {"timeOuts": 2}}
 
-makes the first two calls for that very item raise TimeOut, and the third succeed. A function remembers nothing
-from one call to the next, so the calls are counted in a small file, named by a digest of the item, in the
-system's folder for temporary files. The call that succeeds removes it, and the next order starts anew.
+makes the first two calls for that very item raise TimeOut, and the third succeed. A function remembers
+nothing from one call to the next, so the calls are counted in a small file, named by a digest of the item, in
+the system's folder for temporary files. The call that succeeds removes it, and the next order starts anew.
 """
 
 import hashlib

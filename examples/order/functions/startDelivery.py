@@ -1,4 +1,4 @@
-"""Hands an item over to the carrier. The tracking number follows from the product, so every run gives the same."""
+"""Hands an item over to the carrier. The tracking number follows from the product."""
 
 import hashlib
 

@@ -24,12 +24,8 @@ class Display(Protocol):
         """Time has passed."""
 
 
-class Interrupted(Exception):
-    """Somebody asked to stop before the execution ended."""
-
-
-def follow(client: Any, execution_arn: str, display: Display, stop: threading.Event) -> dict[str, Any]:
-    """Show the execution until it ends; what DescribeExecution says then. Raises Interrupted."""
+def follow(client: Any, execution_arn: str, display: Display, stop: threading.Event) -> dict[str, Any] | None:
+    """Show the execution until it ends; what DescribeExecution says then. None if `stop` was set before."""
     progress = Progress()
     ticks = 1
     while True:
@@ -44,7 +40,7 @@ def follow(client: Any, execution_arn: str, display: Display, stop: threading.Ev
         ticks = 1 if progress.last_event > before else min(ticks + 1, _POLL_TICKS_MAX)
         for _ in range(ticks):
             if stop.wait(_TICK_SECONDS):
-                raise Interrupted
+                return None
             display.refresh(progress)
 
 

@@ -1,0 +1,151 @@
+"""`treadle demo`: serve, and show the order workflow of examples/order running."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from treadle.cli.settings import load_settings, settings_flags
+from treadle.cli.start import banner
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_MACHINE = "order-processing"
+_REGION = "us-west-2"
+"""The one that the workflow's function ARNs name."""
+_EARLIER_MAX = 1_000
+_EXIT_FAILED = 1
+_EXIT_INTERRUPTED = 130
+
+
+@click.command()
+@click.option("--exit", "exit_after", is_flag=True, help="Stop after the run; exit status 1 if it failed.")
+@click.option(
+    "--input",
+    "input_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Another order. [examples/order/order.json]",
+)
+@settings_flags("host", "port", "data_dir", "log_level")
+def demo(exit_after: bool, input_file: Path | None, **flags: str | None) -> None:
+    """Serve, and run the order-processing example before your eyes."""
+    example = _example()
+    settings = load_settings({**flags, "functions_dir": str(example / "functions")})
+    definition = (example / "workflow.asl.json").read_text(encoding="utf-8")
+    order = (input_file or example / "order.json").read_text(encoding="utf-8")
+    from treadle.cli.hosting import host
+
+    def show(url: str, stop: threading.Event) -> int | None:
+        click.echo(banner(settings, url))
+        ended = _run(url, settings.account_id, definition, order, stop)
+        if ended is None:
+            return None
+        if exit_after:
+            return 0 if ended["status"] == "SUCCEEDED" else _EXIT_FAILED
+        click.echo(_next_steps(url, ended, example))
+        return None
+
+    status = host(settings, show)
+    if status is None:
+        status = _EXIT_INTERRUPTED if exit_after else 0
+    sys.exit(status)
+
+
+def _example() -> Path:
+    """The example's folder: in the package when it was installed, at the top of the tree in a checkout."""
+    package = Path(__file__).parents[1]
+    for top in (package, package.parents[1]):
+        if (top / "examples" / "order").is_dir():
+            return _shown(top / "examples" / "order")
+    raise click.ClickException(
+        "the example is missing: examples/order is neither installed nor in the checkout"
+    )
+
+
+def _shown(path: Path) -> Path:
+    """Relative to the current folder if it lies in it: people read it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _run(url: str, account: str, definition: str, order: str, stop: threading.Event) -> dict[str, Any] | None:
+    """Create the machine if it is not there, run it once, show it. None if interrupted."""
+    from rich.console import Console
+
+    from treadle.cli.client import states_client
+    from treadle.cli.follow import follow
+    from treadle.cli.terminal import progress_display
+
+    console = Console(highlight=False)
+    client = states_client(url, _REGION)
+    machine_arn = _machine(client, account, definition)
+    console.print(f"State machine [bold]{_MACHINE}[/bold], {_earlier(client, machine_arn)}.")
+    execution_arn = client.start_execution(stateMachineArn=machine_arn, input=order)["executionArn"]
+    console.print(f"Execution {execution_arn.rpartition(':')[2]}", style="dim")
+    with progress_display(console) as display:
+        ended = follow(client, execution_arn, display, stop)
+    if ended is not None:
+        _show_end(console, ended)
+    return ended
+
+
+def _machine(client: Any, account: str, definition: str) -> str:
+    """The ARN of the machine, with this definition whatever an earlier one was."""
+    role_arn = f"arn:aws:iam::{account}:role/{_MACHINE}"
+    try:
+        created = client.create_state_machine(name=_MACHINE, definition=definition, roleArn=role_arn)
+        return str(created["stateMachineArn"])
+    except client.exceptions.StateMachineAlreadyExists:
+        arn = f"arn:aws:states:{_REGION}:{account}:stateMachine:{_MACHINE}"
+        client.update_state_machine(stateMachineArn=arn, definition=definition, roleArn=role_arn)
+        return arn
+
+
+def _earlier(client: Any, machine_arn: str) -> str:
+    page = client.list_executions(stateMachineArn=machine_arn, maxResults=_EARLIER_MAX)
+    count = len(page["executions"])
+    number = f"{count:,}" + (" or more" if "nextToken" in page else "") if count else "no"
+    return f"{number} earlier execution{'' if count == 1 else 's'}"
+
+
+def _show_end(console: Console, ended: dict[str, Any]) -> None:
+    seconds = (ended["stopDate"] - ended["startDate"]).total_seconds()
+    style = "green" if ended["status"] == "SUCCEEDED" else "red"
+    console.print(f"[{style}]{ended['status']}[/{style}] after {seconds:.2f} s")
+    if "output" in ended:
+        console.print_json(ended["output"])
+    elif ended.get("error"):
+        console.print(f"{ended['error']}: {ended.get('cause', '')}", markup=False)
+
+
+def _next_steps(url: str, ended: dict[str, Any], example: Path) -> str:
+    return f"""
+Treadle keeps serving. Three things to try, in another terminal:
+
+  export AWS_ENDPOINT_URL={url} AWS_REGION={_REGION} AWS_DEFAULT_REGION={_REGION} \\
+         AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DISABLE_HOST_PREFIX_INJECTION=true
+
+1. Read what happened, event by event:
+
+  aws stepfunctions get-execution-history --execution-arn {ended["executionArn"]}
+
+2. Send an order with a card that is declined, from Python with boto3:
+
+  import boto3, json
+  order = json.load(open("{example}/order.json"))
+  order["detail"]["paymentMethod"] = "declinedCard"
+  states = boto3.client("stepfunctions")
+  run = states.start_execution(stateMachineArn="{ended["stateMachineArn"]}", input=json.dumps(order))
+  print(states.describe_execution(executionArn=run["executionArn"]))
+
+3. Change {example}/functions/sendOrderSummary.py, and start the order again: the new code runs.
+
+  aws stepfunctions start-execution --state-machine-arn {ended["stateMachineArn"]} \\
+      --input file://{example}/order.json
+
+Ctrl-C stops Treadle. Run it again, and everything is still there.
+"""

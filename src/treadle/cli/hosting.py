@@ -1,0 +1,90 @@
+"""Run the server in this process, and perhaps something beside it: what start, demo and run share.
+
+What runs beside the server is a client of its API, in a thread of its own, so that the event loop stays free.
+The first Ctrl-C (or SIGTERM) stops in order: no new requests, commits finished, workers ended, store closed.
+The second one exits at once; the store is built for that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+
+import click
+import uvloop
+
+from treadle.app import App, ServerError
+from treadle.config import Settings
+
+Beside = Callable[[str, threading.Event], int | None]
+"""Given the server's URL and an event that asks it to stop. A status ends the server; None does not."""
+
+_EXIT_ERROR = 1
+_EXIT_AT_ONCE = 130
+"""What shells report of a command that Ctrl-C killed."""
+
+
+def host(settings: Settings, beside: Beside) -> int | None:
+    """Serve until stopped. The exit status, or None if it was Ctrl-C or SIGTERM that stopped it."""
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_host(settings, beside))
+    except ServerError as error:
+        click.echo(f"treadle: {error}", err=True)
+        return _EXIT_ERROR
+
+
+async def _host(settings: Settings, beside: Beside) -> int | None:
+    stopping = _stop_on_signals()
+    app = App(settings)
+    try:
+        await app.start()
+        return await _until_done(app, beside, stopping)
+    finally:
+        await app.close()
+
+
+async def _until_done(app: App, beside: Beside, stopping: asyncio.Event) -> int | None:
+    """Wait for whichever comes first: a signal, a fatal error (raised), or an exit status from beside."""
+    stop = threading.Event()
+    work = asyncio.create_task(asyncio.to_thread(beside, app.url, stop))
+    signalled = asyncio.create_task(stopping.wait())
+    failed = asyncio.create_task(app.failure())
+    waiting = {work, signalled, failed}
+    try:
+        while True:
+            done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            if failed in done:
+                failed.result()
+            if signalled in done:
+                return None
+            if work.result() is not None:
+                return work.result()
+    finally:
+        stop.set()
+        for task in (signalled, failed):
+            task.cancel()
+        await asyncio.gather(work, signalled, failed, return_exceptions=True)
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stopping = asyncio.Event()
+
+    def stop() -> None:
+        if stopping.is_set():
+            sys.stderr.flush()
+            os._exit(_EXIT_AT_ONCE)
+        stopping.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    return stopping

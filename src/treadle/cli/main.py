@@ -1,0 +1,20 @@
+"""The `treadle` command. Whatever is slow to import is imported by the command that needs it."""
+
+from __future__ import annotations
+
+import click
+
+from treadle.cli.demo import demo
+from treadle.cli.run import run
+from treadle.cli.start import start
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="treadle", message="treadle %(version)s")
+def main() -> None:
+    """AWS Step Functions that you run yourself."""
+
+
+main.add_command(start)
+main.add_command(demo)
+main.add_command(run)

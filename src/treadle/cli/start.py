@@ -1,0 +1,33 @@
+"""`treadle start`: serve until told to stop."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from importlib.metadata import version
+
+import click
+
+from treadle.cli.settings import load_settings, settings_flags
+from treadle.config import Settings
+
+
+@click.command()
+@settings_flags()
+def start(**flags: str | None) -> None:
+    """Serve the Step Functions API until Ctrl-C."""
+    settings = load_settings(flags)
+    from treadle.cli.hosting import host
+
+    def announce(url: str, stop: threading.Event) -> None:
+        click.echo(banner(settings, url))
+
+    sys.exit(host(settings, announce) or 0)
+
+
+def banner(settings: Settings, url: str) -> str:
+    """What a server says when it is ready."""
+    return (
+        f"Treadle {version('treadle')} at {url}, data in {settings.data_dir}, "
+        f"functions in {settings.functions_dir}. Ctrl-C stops it."
+    )
