@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import threading
-from importlib.metadata import version
 
 import click
 
@@ -27,6 +26,8 @@ def start(**flags: str | None) -> None:
 
 def banner(settings: Settings, url: str) -> str:
     """What a server says when it is ready."""
+    from importlib.metadata import version
+
     return (
         f"Treadle {version('treadle')} at {url}, data in {settings.data_dir}, "
         f"functions in {settings.functions_dir}. Ctrl-C stops it."
