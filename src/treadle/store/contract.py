@@ -27,7 +27,8 @@ class StoreError(Exception):
 
 
 class StoreUnusable(StoreError):
-    """The database cannot be used (damaged, newer, locked, full, gone). The server stops with this message."""
+    """The database cannot be used (damaged, newer, locked, full, gone). The server stops with this message:
+    once raised, every later call raises it too."""
 
 
 class Conflict(StoreError):
@@ -35,7 +36,7 @@ class Conflict(StoreError):
 
 
 class MachineRevision(Struct, frozen=True, kw_only=True):
-    """A state machine as it stood at one revision. Immutable: an execution keeps the one it was started with."""
+    """A state machine as it stood at one revision. Immutable: an execution keeps the one it started with."""
 
     id: str
     """Unique over all machines (a UUID)."""
@@ -64,7 +65,11 @@ class Machine(Struct, frozen=True, kw_only=True):
 
 
 class Execution(Struct, frozen=True, kw_only=True):
-    """The row of an execution: what listings and DescribeExecution show, and when it must be looked at next."""
+    """The row of an execution: what listings and DescribeExecution show, and when it must be looked at next.
+
+    Only `status`, `stopped`, `output`, `error`, `cause` and `wake` change once it is created; a commit of an
+    execution that exists leaves the other columns as they are, whatever it holds in them.
+    """
 
     id: int
     arn: str
@@ -80,8 +85,8 @@ class Execution(Struct, frozen=True, kw_only=True):
     cause: str | None = None
     trace_header: str | None = None
     wake: int | None = None
-    """When a RUNNING execution must be looked at again (its earliest timer); 0: at once after a restart, because
-    tasks are in flight; None: only a signal moves it."""
+    """When a RUNNING execution must be looked at again (its earliest timer); 0: at once after a restart,
+    because tasks are in flight; None: only a signal moves it."""
 
 
 class JournalEntry(Struct, frozen=True):
@@ -131,7 +136,7 @@ class Store(Protocol):
         ...
 
     async def machine_delete(self, arn: str) -> None:
-        """Delete the machine and its tags. Revisions stay as long as executions refer to them. Idempotent."""
+        """Delete the machine and its tags. Revisions that executions refer to stay. Idempotent."""
         ...
 
     async def machine_list(
@@ -153,7 +158,8 @@ class Store(Protocol):
 
     async def commit(self, commits: Sequence[Commit]) -> None:
         """Write all of it in one transaction, durably. Raises Conflict (and writes nothing) if a created
-        execution's ARN is taken."""
+        execution's ARN is taken or its revision is gone, or if one that is not created does not exist. One
+        execution may stand in a batch several times: its last row wins, its entries keep their order."""
         ...
 
     async def execution_get(self, arn: str) -> Execution | None: ...
@@ -165,8 +171,11 @@ class Store(Protocol):
         left empty: a listing does not show them."""
         ...
 
-    async def executions_due(self, until: int, after: int, limit: int) -> Sequence[Execution]:
-        """RUNNING executions with `wake` <= `until` and id > `after`, by id, at most `limit`."""
+    async def executions_due(
+        self, until: int, after: tuple[int, int] | None, limit: int
+    ) -> Sequence[Execution]:
+        """RUNNING executions with `wake` <= `until`, longest due first by (wake, id), those behind `after`, at
+        most `limit`. `input` is left empty: an execution goes on from its journal."""
         ...
 
     async def executions_open(self) -> int:
@@ -181,4 +190,8 @@ class Store(Protocol):
         self, execution_id: int, first_event: int, last_event: int
     ) -> Sequence[JournalEntry]:
         """The entries that hold any event with an id from `first_event` to `last_event`, in order."""
+        ...
+
+    async def journal_last_event(self, execution_id: int) -> int:
+        """The id of the execution's last history event, 0 if it has none: where a reverse page begins."""
         ...
