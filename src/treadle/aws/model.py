@@ -64,7 +64,7 @@ def step_functions_bounds(limits: Limits) -> dict[str, dict[str, int]]:
 
 
 def compile_checker(shape: StructureShape, bounds: Mapping[str, Mapping[str, int]]) -> Checker:
-    """The checker of an operation's input shape. `bounds`: by name of a shape, what replaces its min and max."""
+    """The checker of an operation's input. `bounds`: what replaces min and max of a shape, by its name."""
     check = _Compiler(bounds).structure(shape)
 
     def checker(value: Any) -> dict[str, Any]:

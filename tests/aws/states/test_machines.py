@@ -1,0 +1,307 @@
+"""State machines through the API. Texts of errors: the recorded cases, where they speak."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from ..wire import ROLE, Wire, machine
+
+ARN = "arn:aws:states:us-east-1:000000000000:stateMachine:example"
+LOG_GROUP = {"cloudWatchLogsLogGroup": {"logGroupArn": "arn:aws:logs:us-east-1:000000000000:log-group:g:*"}}
+
+
+async def test_describe_shows_what_was_created(wire: Wire) -> None:
+    created = await wire.ok("CreateStateMachine", machine())
+    assert created["stateMachineArn"] == ARN
+    assert await wire.ok("DescribeStateMachine", {"stateMachineArn": ARN}) == {
+        "stateMachineArn": ARN,
+        "name": "example",
+        "status": "ACTIVE",
+        "type": "STANDARD",
+        "definition": machine()["definition"],
+        "roleArn": ROLE,
+        "creationDate": created["creationDate"],
+        "loggingConfiguration": {"level": "OFF", "includeExecutionData": False},
+        "tracingConfiguration": {"enabled": False},
+        "encryptionConfiguration": {"type": "AWS_OWNED_KEY"},
+    }
+
+
+async def test_describe_without_data(wire: Wire, arn: str) -> None:
+    request = {"stateMachineArn": arn, "includedData": "METADATA_ONLY"}
+    assert (await wire.ok("DescribeStateMachine", request))["definition"] == "{}"
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ({}, {"level": "OFF", "includeExecutionData": False}),
+        ({"destinations": []}, {"level": "OFF", "includeExecutionData": False, "destinations": []}),
+        (
+            {"level": "OFF", "includeExecutionData": True, "destinations": [LOG_GROUP]},
+            {"level": "OFF", "includeExecutionData": True, "destinations": [LOG_GROUP]},
+        ),
+    ],
+)
+async def test_logging_that_is_off(wire: Wire, given: Any, shown: Any) -> None:
+    await wire.ok("CreateStateMachine", machine(loggingConfiguration=given))
+    described = await wire.ok("DescribeStateMachine", {"stateMachineArn": ARN})
+    assert described["loggingConfiguration"] == shown
+
+
+class TestCreatingAgain:
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {},
+            {"roleArn": ROLE + "2"},
+            {"tags": [{"key": "a", "value": "b"}]},
+            {"type": "STANDARD"},
+            {"loggingConfiguration": {"level": "OFF"}},
+            {"tracingConfiguration": {"enabled": False}},
+            {"encryptionConfiguration": {"type": "AWS_OWNED_KEY"}},
+        ],
+    )
+    async def test_the_same(self, wire: Wire, changes: dict[str, Any]) -> None:
+        first = await wire.ok("CreateStateMachine", machine())
+        assert await wire.ok("CreateStateMachine", machine() | changes) == first
+        described = await wire.ok("DescribeStateMachine", {"stateMachineArn": ARN})
+        assert described["roleArn"] == ROLE
+        assert await wire.ok("ListTagsForResource", {"resourceArn": ARN}) == {"tags": []}
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"definition": machine()["definition"].replace(" ", "")},
+            {"definition": machine(kind="Fail")["definition"]},
+            {"type": "EXPRESS"},
+            {"loggingConfiguration": {"includeExecutionData": True}},
+        ],
+    )
+    async def test_something_else(self, wire: Wire, changes: dict[str, Any]) -> None:
+        await wire.ok("CreateStateMachine", machine())
+        answer = await wire.call("CreateStateMachine", machine() | changes)
+        text = f"State Machine Already Exists: '{ARN}'"
+        assert answer.error == (400, "StateMachineAlreadyExists", text)
+
+    async def test_at_the_same_time(self, wire: Wire) -> None:
+        requests = [machine(), machine(kind="Fail"), machine(), machine(kind="Fail")]
+        answers = await asyncio.gather(*[wire.call("CreateStateMachine", each) for each in requests])
+        assert [answer.status for answer in answers] == [200, 400, 200, 400]
+        assert answers[0].body == answers[2].body
+
+
+REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
+    ("a name", {"name": "a b"}, "InvalidName", "Invalid Name: 'a b'"),
+    ("a NUL in the name", {"name": "a\x00"}, "InvalidName", "Invalid Name: 'a\x00'"),
+    ("a role", {"roleArn": "me"}, "InvalidArn", "Invalid Role Arn: 'me'"),
+    (
+        "a description without a version",
+        {"versionDescription": "v"},
+        "ValidationException",
+        "Version description can only be set when publish is true",
+    ),
+    (
+        "a log level without a destination",
+        {"loggingConfiguration": {"level": "ALL"}},
+        "InvalidLoggingConfiguration",
+        "Invalid Logging Configuration: Must specify exactly one Log Destination.",
+    ),
+    (
+        "two destinations",
+        {"loggingConfiguration": {"level": "ERROR", "destinations": [LOG_GROUP, LOG_GROUP]}},
+        "InvalidLoggingConfiguration",
+        "Invalid Logging Configuration: Must specify exactly one Log Destination.",
+    ),
+    (
+        "a key without its type",
+        {"encryptionConfiguration": {"type": "AWS_OWNED_KEY", "kmsKeyId": "k"}},
+        "InvalidEncryptionConfiguration",
+        "Invalid Encryption Configuration: a key may only be named with CUSTOMER_MANAGED_KMS_KEY.",
+    ),
+    (
+        "too many tags",
+        {"tags": [{"key": str(number)} for number in range(51)]},
+        "TooManyTags",
+        "A resource can have at most 50 tags, not 51.",
+    ),
+    (
+        "a reserved tag",
+        {"tags": [{"key": "aws:x", "value": ""}]},
+        "ValidationException",
+        "Invalid tag key 'aws:x': the prefix aws: is reserved.",
+    ),
+    (
+        "a definition without states",
+        {"definition": "{}"},
+        "InvalidDefinition",
+        "Invalid State Machine Definition: 'SCHEMA_VALIDATION_FAILED: These fields are required: "
+        "[States, StartAt] at /'",
+    ),
+]
+
+NOT_YET: list[tuple[dict[str, Any], str]] = [
+    ({"publish": True}, "state machine versions (publish)"),
+    (
+        {"loggingConfiguration": {"level": "ALL", "destinations": [LOG_GROUP]}},
+        "loggingConfiguration.level ALL: it delivers no execution logs",
+    ),
+    ({"tracingConfiguration": {"enabled": True}}, "tracingConfiguration.enabled: it writes no traces"),
+    (
+        {"encryptionConfiguration": {"type": "CUSTOMER_MANAGED_KMS_KEY", "kmsKeyId": "k"}},
+        "encryptionConfiguration.type CUSTOMER_MANAGED_KMS_KEY",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "message"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED]
+)
+async def test_create_refuses(wire: Wire, changes: dict[str, Any], name: str, message: str) -> None:
+    assert (await wire.call("CreateStateMachine", machine() | changes)).error == (400, name, message)
+    assert await wire.ok("ListStateMachines") == {"stateMachines": []}
+
+
+@pytest.mark.parametrize(("changes", "what"), NOT_YET)
+async def test_what_is_not_built_is_refused(wire: Wire, changes: dict[str, Any], what: str) -> None:
+    expected = (501, "NotImplementedException", f"Treadle does not implement {what} yet.")
+    assert (await wire.call("CreateStateMachine", machine() | changes)).error == expected
+    assert await wire.ok("ListStateMachines") == {"stateMachines": []}
+    await wire.ok("CreateStateMachine", machine())
+    update = {"stateMachineArn": ARN, "roleArn": ROLE} | changes
+    assert (await wire.call("UpdateStateMachine", update)).error == expected
+    assert "revisionId" not in await wire.ok("DescribeStateMachine", {"stateMachineArn": ARN})
+
+
+class TestUpdate:
+    async def test_each_update_makes_a_revision(self, wire: Wire, arn: str) -> None:
+        definition = machine(kind="Fail")["definition"]
+        created = await wire.ok("DescribeStateMachine", {"stateMachineArn": arn})
+        first = await wire.ok("UpdateStateMachine", {"stateMachineArn": arn, "definition": definition})
+        described = await wire.ok("DescribeStateMachine", {"stateMachineArn": arn})
+        assert described == created | {"definition": definition, "revisionId": first["revisionId"]}
+        second = await wire.ok("UpdateStateMachine", {"stateMachineArn": arn, "roleArn": ROLE + "2"})
+        assert second["revisionId"] != first["revisionId"]
+        assert second["updateDate"] > first["updateDate"] > created["creationDate"]
+        described = await wire.ok("DescribeStateMachine", {"stateMachineArn": arn})
+        assert (described["definition"], described["roleArn"]) == (definition, ROLE + "2")
+
+    async def test_updates_at_the_same_time_lose_nothing(self, wire: Wire, arn: str) -> None:
+        definition = machine(kind="Fail")["definition"]
+        await asyncio.gather(
+            wire.ok("UpdateStateMachine", {"stateMachineArn": arn, "definition": definition}),
+            wire.ok("UpdateStateMachine", {"stateMachineArn": arn, "roleArn": ROLE + "2"}),
+        )
+        described = await wire.ok("DescribeStateMachine", {"stateMachineArn": arn})
+        assert (described["definition"], described["roleArn"]) == (definition, ROLE + "2")
+
+    @pytest.mark.parametrize(
+        ("changes", "name", "message"),
+        [
+            (
+                {},
+                "MissingRequiredParameter",
+                "Either the definition, the role ARN, the LoggingConfiguration, or the TracingConfiguration "
+                "must be specified",
+            ),
+            (
+                {"roleArn": ROLE, "versionDescription": "v"},
+                "ValidationException",
+                "Version description can only be set when publish is true",
+            ),
+            ({"roleArn": "me"}, "InvalidArn", "Invalid Role Arn: 'me'"),
+            (
+                {"loggingConfiguration": {"level": "FATAL"}},
+                "InvalidLoggingConfiguration",
+                "Invalid Logging Configuration: Must specify exactly one Log Destination.",
+            ),
+            (
+                {"definition": "{}"},
+                "InvalidDefinition",
+                "Invalid State Machine Definition: 'SCHEMA_VALIDATION_FAILED: These fields are required: "
+                "[States, StartAt] at /'",
+            ),
+            (
+                {"stateMachineArn": ARN + "x", "roleArn": ROLE},
+                "StateMachineDoesNotExist",
+                f"State Machine Does Not Exist: '{ARN}x'",
+            ),
+            (
+                {"stateMachineArn": ARN + ":1", "roleArn": ROLE},
+                "StateMachineDoesNotExist",
+                f"State Machine Does Not Exist: '{ARN}:1'",
+            ),
+        ],
+    )
+    async def test_refused(
+        self, wire: Wire, arn: str, changes: dict[str, Any], name: str, message: str
+    ) -> None:
+        before = await wire.ok("DescribeStateMachine", {"stateMachineArn": arn})
+        answer = await wire.call("UpdateStateMachine", {"stateMachineArn": arn} | changes)
+        assert answer.error == (400, name, message)
+        assert await wire.ok("DescribeStateMachine", {"stateMachineArn": arn}) == before
+
+
+class TestDelete:
+    async def test_a_deleted_machine_is_gone(self, wire: Wire, arn: str) -> None:
+        assert await wire.ok("DeleteStateMachine", {"stateMachineArn": arn}) == {}
+        answer = await wire.call("DescribeStateMachine", {"stateMachineArn": arn})
+        text = f"State Machine Does Not Exist: '{arn}'"
+        assert answer.error == (400, "StateMachineDoesNotExist", text)
+        assert await wire.ok("ListStateMachines") == {"stateMachines": []}
+
+    async def test_deleting_what_does_not_exist(self, wire: Wire) -> None:
+        assert await wire.ok("DeleteStateMachine", {"stateMachineArn": ARN}) == {}
+
+    async def test_the_name_is_free_again(self, wire: Wire, arn: str) -> None:
+        await wire.ok("DeleteStateMachine", {"stateMachineArn": arn})
+        await wire.ok("CreateStateMachine", machine(kind="Fail"))
+
+
+async def test_pages_of_machines(wire: Wire) -> None:
+    names = [f"m{number}" for number in range(5)]
+    for name in names:
+        await wire.ok("CreateStateMachine", machine(name))
+    listed: list[str] = []
+    sizes: list[int] = []
+    request: dict[str, Any] = {"maxResults": 2}
+    while True:
+        page = await wire.ok("ListStateMachines", request)
+        sizes.append(len(page["stateMachines"]))
+        listed += [item["name"] for item in page["stateMachines"]]
+        if "nextToken" not in page:
+            break
+        request["nextToken"] = page["nextToken"]
+    assert (listed, sizes) == (names, [2, 2, 1])
+    for other in ({"maxResults": 3}, {}):
+        answer = await wire.call("ListStateMachines", other | {"nextToken": request["nextToken"]})
+        assert answer.error == (400, "InvalidToken", "Invalid Token: 'Invalid token'")
+    assert len((await wire.ok("ListStateMachines", {"maxResults": 0}))["stateMachines"]) == 5
+
+
+async def test_tags(wire: Wire) -> None:
+    tags = [{"key": "a", "value": "1"}, {"key": "b"}]
+    await wire.ok("CreateStateMachine", machine(tags=tags))
+    listed = await wire.ok("ListTagsForResource", {"resourceArn": ARN})
+    assert listed == {"tags": [{"key": "a", "value": "1"}, {"key": "b", "value": ""}]}
+    answer = await wire.call("ListTagsForResource", {"resourceArn": ARN + "x"})
+    assert answer.error == (400, "ResourceNotFound", f"Resource not found: '{ARN}x'")
+    assert answer.body["resourceName"] == ARN + "x"
+
+
+@pytest.mark.parametrize(
+    "operation", ["DescribeStateMachine", "DeleteStateMachine", "ListExecutions", "StartExecution"]
+)
+@pytest.mark.parametrize(
+    ("arn", "text"),
+    [
+        ("not_an_arn", "Invalid ARN prefix: not_an_arn"),
+        (ARN.replace("stateMachine", "activity"), "Resource type not valid in this context: activity"),
+    ],
+)
+async def test_wrong_arns(wire: Wire, operation: str, arn: str, text: str) -> None:
+    answer = await wire.call(operation, {"stateMachineArn": arn})
+    assert answer.error == (400, "InvalidArn", f"Invalid Arn: '{text}'")
