@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint types unit bench clean
+.PHONY: run test lint types unit bench picture clean
 
 run: $(VENV)/.installed
 	$(BIN)/treadle demo
@@ -22,6 +22,9 @@ unit: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python bench/run.py $(ARGS)
+
+picture: $(VENV)/.dev
+	$(BIN)/python docs/draw_demo.py
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Treadle needs Python 3.11 or newer: make PYTHON=python3.12 $@")'

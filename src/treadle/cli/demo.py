@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,8 @@ from treadle.cli.start import banner
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from treadle.cli.follow import Display
 
 _MACHINE = "order-processing"
 _REGION = "us-west-2"
@@ -34,17 +38,21 @@ _EXIT_INTERRUPTED = 130
 @settings_flags("host", "port", "data_dir", "log_level")
 def demo(exit_after: bool, input_file: Path | None, **flags: str | None) -> None:
     """Serve, and run the order-processing example before your eyes."""
-    example = _example()
+    example = example_folder()
     settings = load_settings({**flags, "functions_dir": str(example / "functions")})
-    definition = (example / "workflow.asl.json").read_text(encoding="utf-8")
     order = (input_file or example / "order.json").read_text(encoding="utf-8")
+    from rich.console import Console
+
     from treadle.cli.hosting import host
+
+    console = Console(highlight=False)
 
     def show(url: str, stop: threading.Event) -> int | None:
         click.echo(banner(settings, url))
-        ended = _run(url, settings.account_id, definition, order, stop)
+        ended = run_order(console, url, settings.account_id, order, stop)
         if ended is None:
             return None
+        _show_output(console, ended)
         if exit_after:
             return 0 if ended["status"] == "SUCCEEDED" else _EXIT_FAILED
         click.echo(_next_steps(url, ended, example))
@@ -56,45 +64,47 @@ def demo(exit_after: bool, input_file: Path | None, **flags: str | None) -> None
     sys.exit(status)
 
 
-def _example() -> Path:
-    """The example's folder: in the package when it was installed, at the top of the tree in a checkout."""
+def example_folder() -> Path:
+    """In the package when that was installed, at the top of the tree in a checkout."""
     package = Path(__file__).parents[1]
     for top in (package, package.parents[1]):
-        if (top / "examples" / "order").is_dir():
-            return _shown(top / "examples" / "order")
-    raise click.ClickException(
-        "the example is missing: examples/order is neither installed nor in the checkout"
-    )
+        folder = top / "examples" / "order"
+        if folder.is_dir():
+            # People read it, so it is relative where it can be.
+            return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+    raise click.ClickException("examples/order is neither in the package nor in a checkout")
 
 
-def _shown(path: Path) -> Path:
-    """Relative to the current folder if it lies in it: people read it."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-
-
-def _run(url: str, account: str, definition: str, order: str, stop: threading.Event) -> dict[str, Any] | None:
-    """Create the machine if it is not there, run it once, show it. None if interrupted."""
-    from rich.console import Console
-
+def run_order(
+    console: Console,
+    url: str,
+    account: str,
+    order: str,
+    stop: threading.Event,
+    display: Callable[[Console], AbstractContextManager[Display]] | None = None,
+) -> dict[str, Any] | None:
+    """Create the machine if it is not there, run it once, show it. None if it was stopped before its end."""
     from treadle.cli.client import states_client
     from treadle.cli.follow import follow
     from treadle.cli.terminal import progress_display
 
-    console = Console(highlight=False)
     client = states_client(url, _REGION)
-    machine_arn = _machine(client, account, definition)
+    machine_arn = _machine(client, account)
     console.print(f"State machine [bold]{_MACHINE}[/bold], {_earlier(client, machine_arn)}.")
     execution_arn = client.start_execution(stateMachineArn=machine_arn, input=order)["executionArn"]
     console.print(f"Execution {execution_arn.rpartition(':')[2]}", style="dim")
-    with progress_display(console) as display:
-        ended = follow(client, execution_arn, display, stop)
+    with (display or progress_display)(console) as shown:
+        ended = follow(client, execution_arn, shown, stop)
     if ended is not None:
-        _show_end(console, ended)
+        seconds = (ended["stopDate"] - ended["startDate"]).total_seconds()
+        style = "green" if ended["status"] == "SUCCEEDED" else "red"
+        console.print(f"[{style}]{ended['status']}[/{style}] after {seconds:.2f} s")
     return ended
 
 
-def _machine(client: Any, account: str, definition: str) -> str:
-    """The ARN of the machine, with this definition whatever an earlier one was."""
+def _machine(client: Any, account: str) -> str:
+    """The ARN of the machine, with the example's definition whatever an earlier one was."""
+    definition = (example_folder() / "workflow.asl.json").read_text(encoding="utf-8")
     role_arn = f"arn:aws:iam::{account}:role/{_MACHINE}"
     try:
         created = client.create_state_machine(name=_MACHINE, definition=definition, roleArn=role_arn)
@@ -112,12 +122,11 @@ def _earlier(client: Any, machine_arn: str) -> str:
     return f"{number} earlier execution{'' if count == 1 else 's'}"
 
 
-def _show_end(console: Console, ended: dict[str, Any]) -> None:
-    seconds = (ended["stopDate"] - ended["startDate"]).total_seconds()
-    style = "green" if ended["status"] == "SUCCEEDED" else "red"
-    console.print(f"[{style}]{ended['status']}[/{style}] after {seconds:.2f} s")
+def _show_output(console: Console, ended: dict[str, Any]) -> None:
+    from treadle.cli.terminal import fitted_json
+
     if "output" in ended:
-        console.print_json(ended["output"])
+        console.print(fitted_json(ended["output"], console.width), markup=False, soft_wrap=True)
     elif ended.get("error"):
         console.print(f"{ended['error']}: {ended.get('cause', '')}", markup=False)
 

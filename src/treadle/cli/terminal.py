@@ -5,9 +5,11 @@ rich decides what the terminal can do, and respects NO_COLOR.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 from rich.console import Console
 from rich.live import Live
@@ -29,6 +31,10 @@ _SIGNS: dict[Mark, tuple[str, str]] = {
     "aborted": ("◌", "dim"),
 }
 """Sign and style of each mark. A running row turns a spinner where rows are drawn in place."""
+
+
+_JSON_INDENT_MAX = 40
+"""Columns. JSON nested deeper than this is left on one line."""
 
 
 @contextmanager
@@ -144,3 +150,28 @@ def _duration(row: Row) -> str:
 
 def _note(row: Row) -> Text:
     return Text(row.note, style="red" if row.mark == "failed" else "yellow")
+
+
+def fitted_json(text: str, width: int) -> str:
+    """JSON for people: indented, but whatever fits into the rest of its line stays on it."""
+    return _fitted(json.loads(text), "", width, 0)
+
+
+def _fitted(value: Any, indent: str, width: int, taken: int) -> str:
+    """`taken`: characters of the line that are in use already, without the indent."""
+    line = json.dumps(value, ensure_ascii=False)
+    fits = len(indent) + taken + len(line) < width or len(indent) >= _JSON_INDENT_MAX
+    if fits or not isinstance(value, dict | list):
+        return line
+    deeper = indent + "  "
+    if isinstance(value, list):
+        members = [_fitted(item, deeper, width, 0) for item in value]
+    else:
+        members = [_fitted_member(name, item, deeper, width) for name, item in value.items()]
+    opening, closing = "[]" if isinstance(value, list) else "{}"
+    return f"{opening}\n{deeper}" + f",\n{deeper}".join(members) + f"\n{indent}{closing}"
+
+
+def _fitted_member(name: str, value: Any, indent: str, width: int) -> str:
+    start = json.dumps(name, ensure_ascii=False) + ": "
+    return start + _fitted(value, indent, width, len(start))
