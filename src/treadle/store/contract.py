@@ -174,8 +174,8 @@ class Store(Protocol):
     async def executions_due(
         self, until: int, after: tuple[int, int] | None, limit: int
     ) -> Sequence[Execution]:
-        """RUNNING executions with `wake` <= `until`, longest due first by (wake, id), those behind `after`, at
-        most `limit`. `input` is left empty: an execution goes on from its journal."""
+        """RUNNING executions with `wake` <= `until`, longest due first by (wake, id), those behind `after`,
+        at most `limit`. `input` is left empty: an execution goes on from its journal."""
         ...
 
     async def executions_open(self) -> int:

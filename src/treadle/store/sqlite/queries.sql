@@ -1,0 +1,148 @@
+-- Every statement by its name; `sql.py` reads this file. Columns stand in the order of the contract's fields.
+
+-- name: secret
+SELECT secret FROM meta;
+
+-- name: secret_insert
+INSERT INTO meta (id, secret) VALUES (1, :secret);
+
+
+-- name: machine_arn_insert
+INSERT INTO machine_arn (arn) VALUES (:arn) ON CONFLICT DO NOTHING;
+
+-- name: revision_insert
+INSERT INTO revision (id, machine, definition, role_arn, logging, tracing, encryption, created)
+VALUES (
+    :id, (SELECT key FROM machine_arn WHERE arn = :machine_arn),
+    :definition, :role_arn, :logging, :tracing, :encryption, :created
+);
+
+-- name: revision_get
+SELECT r.id, a.arn AS machine_arn, r.definition, r.role_arn, r.logging, r.tracing, r.encryption, r.created
+FROM revision AS r JOIN machine_arn AS a ON a.key = r.machine
+WHERE r.id = :id;
+
+-- name: revision_delete_unused
+-- Of a machine that is gone: the revisions that no execution was started with.
+DELETE FROM revision
+WHERE machine = (SELECT key FROM machine_arn WHERE arn = :arn)
+    AND NOT EXISTS (SELECT 1 FROM execution WHERE execution.revision = revision.key);
+
+-- name: machine_insert
+INSERT INTO machine (arn, name, type, status, created, initial, revision)
+VALUES (
+    :arn, :name, :type, :status, :created, :initial, (SELECT key FROM revision WHERE id = :revision_id)
+);
+
+-- name: machine_tag_insert
+INSERT INTO machine_tag (arn, key, value) VALUES (:arn, :key, :value);
+
+-- name: machine_update
+UPDATE machine SET initial = 0, revision = (SELECT key FROM revision WHERE id = :revision_id)
+WHERE arn = :arn AND status = 'ACTIVE';
+
+-- name: machine_delete
+DELETE FROM machine WHERE arn = :arn;
+
+-- name: machine_get
+SELECT
+    m.arn, m.name, m.type, m.status, m.created, m.initial,
+    r.id, m.arn AS machine_arn, r.definition, r.role_arn, r.logging, r.tracing, r.encryption, r.created
+FROM machine AS m JOIN revision AS r ON r.key = m.revision
+WHERE m.arn = :arn;
+
+-- name: machine_list
+SELECT
+    m.arn, m.name, m.type, m.status, m.created, m.initial,
+    r.id, m.arn AS machine_arn, r.definition, r.role_arn, r.logging, r.tracing, r.encryption, r.created
+FROM machine AS m JOIN revision AS r ON r.key = m.revision
+WHERE (m.created, m.arn) > (:after_created, :after_arn)
+    AND substr(m.arn, 1, length(:arn_prefix)) = :arn_prefix
+ORDER BY m.created, m.arn
+LIMIT :limit;
+
+-- name: machine_tags
+SELECT key, value FROM machine_tag WHERE arn = :arn ORDER BY key;
+
+
+-- name: execution_last_id
+SELECT coalesce(max(id), 0) FROM execution;
+
+-- name: execution_insert
+INSERT INTO execution (
+    id, arn, name, machine, revision, status, started, stopped, wake, trace_header, error, cause, output
+)
+SELECT ?1, ?2, ?3, r.machine, r.key, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12 FROM revision AS r WHERE r.id = ?4;
+
+-- name: execution_input_insert
+INSERT INTO execution_input (execution_id, input) VALUES (?, ?);
+
+-- name: execution_update
+UPDATE execution SET status = ?, stopped = ?, wake = ?, error = ?, cause = ?, output = ? WHERE id = ?;
+
+-- name: execution_get
+SELECT
+    e.id, e.arn, e.name, a.arn AS machine_arn, r.id AS revision_id, e.status, e.started, e.stopped,
+    i.input, e.output, e.error, e.cause, e.trace_header, e.wake
+FROM execution AS e
+JOIN execution_input AS i ON i.execution_id = e.id
+JOIN revision AS r ON r.key = e.revision
+JOIN machine_arn AS a ON a.key = e.machine
+WHERE e.arn = :arn;
+
+-- name: execution_list
+SELECT
+    e.id, e.arn, e.name, a.arn AS machine_arn, r.id AS revision_id, e.status, e.started, e.stopped,
+    '' AS input, NULL AS output, e.error, e.cause, e.trace_header, e.wake
+FROM machine_arn AS a
+JOIN execution AS e INDEXED BY execution_by_age ON e.machine = a.key
+JOIN revision AS r ON r.key = e.revision
+WHERE a.arn = :machine_arn AND (e.started, e.id) < (:before_started, :before_id)
+ORDER BY e.started DESC, e.id DESC
+LIMIT :limit;
+
+-- name: execution_list_by_status
+SELECT
+    e.id, e.arn, e.name, a.arn AS machine_arn, r.id AS revision_id, e.status, e.started, e.stopped,
+    '' AS input, NULL AS output, e.error, e.cause, e.trace_header, e.wake
+FROM machine_arn AS a
+JOIN execution AS e INDEXED BY execution_by_status ON e.machine = a.key
+JOIN revision AS r ON r.key = e.revision
+WHERE a.arn = :machine_arn AND e.status = :status AND (e.started, e.id) < (:before_started, :before_id)
+ORDER BY e.started DESC, e.id DESC
+LIMIT :limit;
+
+-- name: executions_due
+SELECT
+    e.id, e.arn, e.name, a.arn AS machine_arn, r.id AS revision_id, e.status, e.started, e.stopped,
+    '' AS input, e.output, e.error, e.cause, e.trace_header, e.wake
+FROM execution AS e INDEXED BY execution_due
+JOIN revision AS r ON r.key = e.revision
+JOIN machine_arn AS a ON a.key = e.machine
+WHERE e.status = 'RUNNING' AND e.wake <= :until AND (e.wake, e.id) > (:after_wake, :after_id)
+ORDER BY e.wake, e.id
+LIMIT :limit;
+
+-- name: executions_open
+SELECT executions_open FROM meta;
+
+
+-- name: journal_insert
+INSERT INTO journal (execution_id, first_event, last_event, events) VALUES (?, ?, ?, ?);
+
+-- name: journal
+SELECT first_event, last_event, events FROM journal WHERE execution_id = :execution_id ORDER BY seq;
+
+-- name: journal_page
+-- The last entry of the page is the first one that ends at `last_event` or behind it.
+SELECT first_event, last_event, events FROM journal
+WHERE execution_id = :execution_id
+    AND last_event >= max(:first_event, 1)
+    AND last_event <= coalesce(
+        (SELECT min(last_event) FROM journal WHERE execution_id = :execution_id AND last_event >= :last_event),
+        :last_event
+    )
+ORDER BY last_event;
+
+-- name: journal_last_event
+SELECT coalesce(max(last_event), 0) FROM journal WHERE execution_id = :execution_id;

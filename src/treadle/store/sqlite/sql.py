@@ -1,0 +1,31 @@
+"""The SQL of the store, from the `.sql` files beside this module: statements by name, migrations in order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+
+_HERE = files("treadle.store.sqlite")
+_NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+
+
+def _read_statements() -> Mapping[str, str]:
+    _, *parts = _NAME.split(_HERE.joinpath("queries.sql").read_text("utf-8"))
+    return dict(zip(parts[::2], (text.strip() for text in parts[1::2]), strict=True))
+
+
+def _read_migrations() -> Sequence[str]:
+    scripts = sorted(
+        (item for item in _HERE.joinpath("migrations").iterdir() if item.name.endswith(".sql")),
+        key=lambda item: item.name,
+    )
+    return [script.read_text("utf-8") for script in scripts]
+
+
+STATEMENTS = _read_statements()
+"""Every statement of queries.sql by its name."""
+
+MIGRATIONS = _read_migrations()
+"""Scripts that take a database from schema version n to n + 1, the first one from an empty file to version 1.
+Once released, a script is never changed."""
