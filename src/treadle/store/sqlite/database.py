@@ -7,8 +7,8 @@ A file is taken only if nothing speaks against it; what does is said in one sent
   let two servers take turns.
 - It is not ours, or was written by a newer Treadle: `application_id` and `user_version` in SQLite's header.
 - It is damaged. An empty file is: only a file that this very call created is new, so data that was cut off is
-  never mistaken for a fresh start. Up to CHECKED_BYTES, `quick_check` reads every page before the first use;
-  a larger file would take too long to start with, and damage in it is found when SQLite meets it.
+  never mistaken for a fresh start. Up to CHECKED_BYTES, `integrity_check` reads every page and index before
+  the first use; a larger file would take too long, and damage in it is found when SQLite meets it.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from treadle.store.sqlite.sql import MIGRATIONS, STATEMENTS
 APPLICATION_ID = 0x5452_444C
 """`TRDL` in the header of the file: what tells a database of Treadle's from any other."""
 
-CHECKED_BYTES = 256 * 1_048_576
-"""Largest file that is checked page by page when it is opened: a second or less."""
+CHECKED_BYTES = 128 * 1_048_576
+"""Largest file that is checked as a whole when it is opened: well under a second."""
 
 _BUSY_SECONDS = 5.0
 """How long to wait for another program (a backup, a shell) that holds SQLite's own lock."""
 
 _CHECKPOINT_PAGES = 4_000
-"""Pages (of 4 KiB) in the write-ahead log before they are copied to the database: fewer copies of hot pages."""
+"""Pages of 4 KiB in the write-ahead log before it is copied to the database: a hot page is copied once."""
 
 _WRITER = f"""
     PRAGMA journal_mode = WAL;
@@ -204,6 +204,6 @@ def _check(connection: sqlite3.Connection, path: Path, created: bool) -> None:
             "it was written by a newer Treadle"
         )
     if path.stat().st_size <= CHECKED_BYTES:
-        (finding,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        (finding,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
         if finding != "ok":
             raise StoreUnusable(f"{path} is damaged; restore it from a backup (SQLite: {finding})")

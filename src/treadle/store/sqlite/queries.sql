@@ -12,10 +12,8 @@ INSERT INTO machine_arn (arn) VALUES (:arn) ON CONFLICT DO NOTHING;
 
 -- name: revision_insert
 INSERT INTO revision (id, machine, definition, role_arn, logging, tracing, encryption, created)
-VALUES (
-    :id, (SELECT key FROM machine_arn WHERE arn = :machine_arn),
-    :definition, :role_arn, :logging, :tracing, :encryption, :created
-);
+SELECT :id, key, :definition, :role_arn, :logging, :tracing, :encryption, :created
+FROM machine_arn WHERE arn = :machine_arn;
 
 -- name: revision_get
 SELECT r.id, a.arn AS machine_arn, r.definition, r.role_arn, r.logging, r.tracing, r.encryption, r.created

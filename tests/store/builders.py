@@ -1,0 +1,67 @@
+"""Rows for the tests: complete, different from each other where it matters, and short to ask for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from treadle.store.contract import Commit, Execution, JournalEntry, Machine, MachineRevision, Store
+
+ARN = "arn:aws:states:us-east-1:123456789012:stateMachine:"
+EXECUTION_ARN = "arn:aws:states:us-east-1:123456789012:execution:"
+
+
+def revision(name: str, number: int = 1) -> MachineRevision:
+    return MachineRevision(
+        id=f"{name}-{number}",
+        machine_arn=ARN + name,
+        definition=f'{{"StartAt": "{number}"}}',
+        role_arn="arn:aws:iam::123456789012:role/treadle",
+        logging='{"level": "OFF"}',
+        tracing='{"enabled": false}',
+        encryption='{"type": "AWS_OWNED_KEY"}',
+        created=1_000 + number,
+    )
+
+
+def machine(name: str, **changes: Any) -> Machine:
+    made = Machine(
+        arn=ARN + name,
+        name=name,
+        type="STANDARD",
+        status="ACTIVE",
+        created=1_001,
+        revision=revision(name),
+        initial=True,
+    )
+    return replace(made, **changes)
+
+
+def execution(store: Store, machine_name: str, name: str | None = None, **changes: Any) -> Execution:
+    number = store.execution_id()
+    name = name or f"run-{number}"
+    made = Execution(
+        id=number,
+        arn=f"{EXECUTION_ARN}{machine_name}:{name}",
+        name=name,
+        machine_arn=ARN + machine_name,
+        revision_id=f"{machine_name}-1",
+        status="RUNNING",
+        started=2_000 + number,
+        input='{"order": 17}',
+    )
+    return replace(made, **changes)
+
+
+def entry(first_event: int, last_event: int) -> JournalEntry:
+    return JournalEntry(first_event, last_event, b"events %d to %d" % (first_event, last_event))
+
+
+def created(made: Execution, first_entry: JournalEntry | None = None) -> Commit:
+    return Commit(execution=made, created=True, entry=first_entry)
+
+
+def listed(made: Execution) -> Execution:
+    """As a listing shows it."""
+    return replace(made, input="", output=None)
