@@ -94,6 +94,14 @@ async def test_only_its_owner_may_read_the_file(store: Store, path: Path) -> Non
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
+async def test_commit_waits_for_the_disk(path: Path) -> None:
+    """A killed process cannot show it, as the kernel still writes; so the settings are looked at."""
+    opened = database.Database.open(path)
+    for pragma, value in {"journal_mode": "wal", "synchronous": 2, "fullfsync": 1, "foreign_keys": 1}.items():
+        assert opened.writer.execute(f"PRAGMA {pragma}").fetchone() == (value,)
+    opened.close()
+
+
 async def test_closed_database_is_one_file(path: Path) -> None:
     await filled(path)
     assert sorted(file.name for file in path.parent.iterdir()) == ["treadle.db", "treadle.db.lock"]
@@ -283,7 +291,7 @@ async def test_other_program_that_writes_for_a_moment_is_waited_for(store: Store
 async def test_other_program_that_never_lets_go_ends_the_store(
     store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "_BUSY_ROUNDS", 2)
+    monkeypatch.setattr(writer, "_BUSY_ATTEMPTS", 2)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreUnusable, match="is locked by another program"):

@@ -40,11 +40,11 @@ _CHECKPOINT_PAGES = 4_000
 _WRITER = f"""
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
+    PRAGMA fullfsync = ON;
     PRAGMA foreign_keys = ON;
     PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES};
     PRAGMA journal_size_limit = {_CHECKPOINT_PAGES * 4_096};
     PRAGMA cache_size = -65536;
-    PRAGMA busy_timeout = 0;
 """
 
 
@@ -74,6 +74,8 @@ class Database:
             _check(writer, path, created)
             writer.executescript(_WRITER)
             migrate(writer, MIGRATIONS)
+            # From here on the writer waits for a lock itself, without holding up the event loop.
+            writer.execute("PRAGMA busy_timeout = 0")
             reader = _connect(path, connections)
             reader.execute("PRAGMA query_only = ON")
             return cls(path, lock, writer, reader)
@@ -142,14 +144,17 @@ def _take_lock(path: Path) -> int:
     lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"{os.getpid()}\n".encode("ascii"), 0)
     except BlockingIOError as error:
         owner = os.read(lock, 20).decode("ascii", "replace").strip() or "unknown"
         os.close(lock)
         raise StoreUnusable(
             f"{path} is in use by another Treadle server (process {owner}); one server at a time may open it"
         ) from error
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, f"{os.getpid()}\n".encode("ascii"), 0)
+    except OSError:
+        os.close(lock)
+        raise
     return lock
 
 

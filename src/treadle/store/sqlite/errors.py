@@ -36,13 +36,20 @@ _TROUBLE = {
 }
 
 
+def is_busy(error: Exception) -> bool:
+    """Another program holds the database's lock; it may let go of it."""
+    return _primary_code(error) == sqlite3.SQLITE_BUSY
+
+
 def translate(error: Exception, path: Path) -> Exception:
     """The store's word for `error`, or `error` itself if it means nothing to the store."""
-    code = getattr(error, "sqlite_errorcode", None)
-    if code is None:
-        return error
-    if code in _CONFLICTS:
+    if getattr(error, "sqlite_errorcode", None) in _CONFLICTS:
         return Conflict(str(error))
-    # The low byte is the primary code; the rest tells its kinds apart.
-    trouble = _TROUBLE.get(code & 0xFF)
+    trouble = _TROUBLE.get(_primary_code(error))
     return error if trouble is None else StoreUnusable(f"{path} {trouble} (SQLite: {error})")
+
+
+def _primary_code(error: Exception) -> int:
+    """The low byte of SQLite's code; the rest tells kinds of one error apart. 0 if SQLite did not raise it."""
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF

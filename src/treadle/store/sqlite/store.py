@@ -75,19 +75,20 @@ class SqliteStore:
         self._ids = itertools.count(last + 1)
 
     async def close(self) -> None:
-        if self._database is None:
+        database, self._database = self._database, None
+        if database is None:
             return
-        database = self._database
-        if database.failure is None:
-            await self._writer.submit(lambda connection: None)  # The last in the queue: all others are done.
-        self._database = None
-        self._writer.stop()
         try:
-            await asyncio.get_running_loop().run_in_executor(self._reader, database.close)
-        except sqlite3.Error as error:
-            raise translate(error, database.path) from error
+            if database.failure is None:
+                await self._writer.submit(lambda connection: None)  # The last in the queue: others are done.
         finally:
-            self._reader.shutdown()
+            self._writer.stop()
+            try:
+                await asyncio.get_running_loop().run_in_executor(self._reader, database.close)
+            except sqlite3.Error as error:
+                raise translate(error, database.path) from error
+            finally:
+                self._reader.shutdown()
 
     async def secret(self) -> bytes:
         return self._secret

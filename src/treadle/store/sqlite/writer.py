@@ -24,7 +24,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from treadle.store.contract import StoreUnusable
 from treadle.store.sqlite.database import Database
-from treadle.store.sqlite.errors import translate
+from treadle.store.sqlite.errors import is_busy, translate
 
 Job = Callable[[sqlite3.Connection], None]
 _Outcome = tuple[asyncio.Future[None], Exception | None]
@@ -32,7 +32,7 @@ _Outcome = tuple[asyncio.Future[None], Exception | None]
 _ROUND_ROWS = 2_000
 """Executions that one round writes before it commits: bounds how long the event loop is kept."""
 
-_BUSY_ROUNDS = 500
+_BUSY_ATTEMPTS = 500
 _BUSY_PAUSE_SECONDS = 0.01
 """How often, and after which pause, to ask again for a lock that another program holds for a moment."""
 
@@ -66,8 +66,8 @@ class GroupWriter:
         group: list[_Outcome] = []
         try:
             connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode == sqlite3.SQLITE_BUSY and attempt < _BUSY_ROUNDS:
+        except sqlite3.Error as error:
+            if is_busy(error) and attempt < _BUSY_ATTEMPTS:
                 self._loop.call_later(_BUSY_PAUSE_SECONDS, self._round, attempt + 1)
             else:
                 self._end(group, error)
