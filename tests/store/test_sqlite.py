@@ -9,6 +9,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -353,12 +354,13 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
 
 
-def _kill_after(path: Path, lines: int) -> list[str]:
-    """What a process acknowledged that commits in a loop and was killed after so many lines."""
+def _kill_after(path: Path, lines: int, seconds: float) -> list[str]:
+    """What a process acknowledged that commits in a loop and was killed so long after so many lines."""
     command = _command("commit", path)
     with subprocess.Popen(command, env=_environment(), stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         acknowledged = [process.stdout.readline() for _ in range(lines)]
+        time.sleep(seconds)  # Not to wait for anything: to kill it at any point between two acknowledgements.
         process.kill()
         acknowledged += process.stdout.readlines()
     # The kill may have cut the last line off.
@@ -388,8 +390,8 @@ async def _check_after_crash(path: Path, acknowledged: list[str]) -> None:
 
 async def test_nothing_acknowledged_is_lost_and_nothing_is_half_there_after_kill(path: Path) -> None:
     acknowledged: list[str] = []
-    for lines in (1, 40, 400, 7, 1_500):
-        acknowledged += await asyncio.to_thread(_kill_after, path, lines)
+    for kill in range(12):
+        acknowledged += await asyncio.to_thread(_kill_after, path, 1 + kill * 40, kill * 0.000_7)
         await _check_after_crash(path, acknowledged)
 
 

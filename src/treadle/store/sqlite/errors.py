@@ -50,6 +50,6 @@ def translate(error: Exception, path: Path) -> Exception:
 
 
 def _primary_code(error: Exception) -> int:
-    """The low byte of SQLite's code; the rest tells kinds of one error apart. 0 if SQLite did not raise it."""
+    """The low byte of SQLite's code; the rest tells its kinds apart. 0 if the error is not SQLite's."""
     code: int = getattr(error, "sqlite_errorcode", 0)
     return code & 0xFF
