@@ -106,6 +106,13 @@ FAILED_EXPRESSION = """
 3 2 ExecutionFailed error=States.Runtime
 """
 
+FAILED_EVALUATION = """
+1 0 ExecutionStarted
+2 0 PassStateEntered name=Compute
+3 0 EvaluationFailed state=Compute error=States.QueryEvaluationError
+4 3 ExecutionFailed error=States.QueryEvaluationError
+"""
+
 MAP_IN_FLIGHT = """
 1 0 ExecutionStarted
 2 0 MapStateEntered name=All
@@ -231,6 +238,10 @@ CASES = {
     ),
     "a task that failed": (FAILED_TASK, ["failed Call | Broken"]),
     "an expression that failed": (FAILED_EXPRESSION, ["failed Decide | States.Runtime"]),
+    "a JSONata expression that failed": (
+        FAILED_EVALUATION,
+        ["failed Compute | States.QueryEvaluationError"],
+    ),
     "a Map in flight": (
         MAP_IN_FLIGHT,
         [

@@ -10,6 +10,7 @@ Which node an event belongs to:
 - Events that carry a state's name (`...StateExited`, `MapIteration...`), or can only be about a Map or a
   Parallel (`MapStateStarted`, `ParallelStateFailed`, ...), mean the nearest such node above their
   predecessor: AWS chains them to the last event of whichever iteration or branch came last.
+- `EvaluationFailed` names its state, and has the predecessor that the state has.
 - `TaskStateAborted` and its kin name nothing at all; what was aborted is known from what ended around it.
 - Everything else belongs to its predecessor's node.
 """
@@ -219,6 +220,22 @@ def _attempt_begins(before: Node, kind: str, details: Mapping[str, Any], at: dat
     return before
 
 
+def _evaluation_failed(before: Node, kind: str, details: Mapping[str, Any], at: datetime) -> Node | None:
+    """AWS chains it beside the state, not into it; but it names the state."""
+    root = _above(before, lambda node: node.kind == "execution")
+    state = root and _open_state(root, details["state"])
+    return state and _attempt_failed(state, kind, details, at)
+
+
+def _open_state(scope: Node, name: str) -> Node | None:
+    for child in scope.children.values():
+        if child.mark in _OPEN:
+            found = child if child.name == name and child.kind == "state" else _open_state(child, name)
+            if found is not None:
+                return found
+    return None
+
+
 def _attempt_failed(before: Node, kind: str, details: Mapping[str, Any], at: datetime) -> Node | None:
     if before.kind != "state":
         return None
@@ -270,6 +287,7 @@ _HANDLERS: tuple[tuple[str, Callable[[Node, str, Mapping[str, Any], datetime], N
     ("ScheduleFailed", _attempt_failed),
     ("StartFailed", _attempt_failed),
     ("SubmitFailed", _attempt_failed),
+    ("EvaluationFailed", _evaluation_failed),
     ("Failed", _attempt_failed),
     ("TimedOut", _attempt_failed),
 )
