@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from treadle.aws.door import Door
 from treadle.aws.states.call import StatesOptions
 from treadle.aws.states.service import states_service
 from treadle.limits import Limits
+from treadle.store.sqlite.store import SqliteStore
 
 from .wire import Wire, machine
 
@@ -42,13 +44,15 @@ def limits() -> Limits:
 
 
 @pytest.fixture
-async def door(clock: SettableClock, limits: Limits) -> AsyncIterator[Door]:
-    store: Any = fakes.FakeStore()
+async def door(clock: SettableClock, limits: Limits, tmp_path: Path) -> AsyncIterator[Door]:
+    store = SqliteStore(tmp_path / "treadle.db")
+    await store.open()
     runtime: Any = fakes.FakeRuntime(store, clock)
     service = await states_service(
         runtime=runtime, store=store, clock=clock, options=StatesOptions(limits=limits)
     )
     yield Door([service], limits)
+    await store.close()
 
 
 @pytest.fixture
