@@ -7,7 +7,7 @@ import pytest
 from treadle.aws.errors import ApiError
 from treadle.aws.tokens import LIFETIME_MILLISECONDS, PageTokens
 
-ARGUMENTS = {"stateMachineArn": "arn", "maxResults": 2}
+ARGUMENTS = {"stateMachineArn": "arn", "statusFilter": "RUNNING", "maxResults": 2}
 NOW = 1_700_000_000_000
 
 
@@ -28,7 +28,13 @@ def test_a_token_leads_back(tokens: PageTokens, token: str) -> None:
 
 
 def test_the_arguments_may_come_in_another_order(tokens: PageTokens, token: str) -> None:
-    request = {"nextToken": token, "maxResults": 2, "stateMachineArn": "arn"}
+    request = {"nextToken": token, "maxResults": 2, "statusFilter": "RUNNING", "stateMachineArn": "arn"}
+    assert tokens.read("ListExecutions here", request, NOW) == [17, "arn:é"]
+
+
+def test_the_size_of_the_page_may_change(tokens: PageTokens, token: str) -> None:
+    """Recorded: list_executions_pagination."""
+    request = ARGUMENTS | {"nextToken": token, "maxResults": 9}
     assert tokens.read("ListExecutions here", request, NOW) == [17, "arn:é"]
 
 
@@ -49,7 +55,7 @@ def refused(tokens: PageTokens, token: str, listing: str, arguments: dict[str, o
 def test_a_token_of_something_else(tokens: PageTokens, token: str) -> None:
     refused(tokens, token, "ListStateMachines here", ARGUMENTS, NOW)
     refused(tokens, token, "ListExecutions there", ARGUMENTS, NOW)
-    refused(tokens, token, "ListExecutions here", ARGUMENTS | {"maxResults": 3}, NOW)
+    refused(tokens, token, "ListExecutions here", ARGUMENTS | {"statusFilter": "FAILED"}, NOW)
     refused(tokens, token, "ListExecutions here", {}, NOW)
     refused(PageTokens(b"another"), token, "ListExecutions here", ARGUMENTS, NOW)
 

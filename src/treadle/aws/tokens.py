@@ -1,8 +1,9 @@
 """Page tokens: where a listing goes on, as a text that only this database can make.
 
-A token holds the position and the time it was issued. Its signature also covers the operation and all its
-other arguments, so a token that comes back with different arguments, from another listing or another database
-is refused like one that was tampered with.  Layout, before base64: signature (16 bytes), then msgpack.
+A token holds the position and the time it was issued. Its signature also covers the operation and its other
+arguments, so a token that comes back with different arguments, from another listing or another database is
+refused like one that was tampered with.  Only maxResults may change from page to page, as it may on AWS
+(recorded: list_executions_pagination).  Layout, before base64: signature (16 bytes), then msgpack.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ LIFETIME_MILLISECONDS = 24 * 60 * 60 * 1_000
 """AWS: "Each pagination token is unique for each page and expires after 24 hours"."""
 
 _SIGNATURE_BYTES = 16
+_NOT_COVERED = frozenset({"nextToken", "maxResults"})
 _payload = msgspec.msgpack.Decoder(tuple[int, list[Any]])
 _encode = msgspec.msgpack.Encoder(order="deterministic").encode
 
@@ -31,7 +33,7 @@ class PageTokens:
         self._key = hmac.digest(secret, b"page tokens", hashlib.sha256)
 
     def issue(self, listing: str, arguments: Mapping[str, Any], position: list[Any], now: int) -> str:
-        """`listing`: operation and account. `arguments`: the request, its nextToken aside. `now`: in ms."""
+        """`listing`: operation and account. `arguments`: the request. `now`: in milliseconds."""
         payload = _encode((now, position))
         return base64.urlsafe_b64encode(self._sign(listing, arguments, payload) + payload).decode()
 
@@ -53,7 +55,7 @@ class PageTokens:
         return position
 
     def _sign(self, listing: str, arguments: Mapping[str, Any], payload: bytes) -> bytes:
-        repeated = {name: value for name, value in arguments.items() if name != "nextToken"}
+        repeated = {name: value for name, value in arguments.items() if name not in _NOT_COVERED}
         signed = _encode((listing, repeated, payload))
         return hmac.digest(self._key, signed, hashlib.sha256)[:_SIGNATURE_BYTES]
 

@@ -139,11 +139,9 @@ class Store(Protocol):
         """Delete the machine and its tags. Revisions that executions refer to stay. Idempotent."""
         ...
 
-    async def machine_list(
-        self, arn_prefix: str, after: tuple[int, str] | None, limit: int
-    ) -> Sequence[Machine]:
-        """Machines whose ARN starts with `arn_prefix` (one account and region), ordered by (created, arn),
-        those behind `after`, at most `limit`."""
+    async def machine_list(self, arn_prefix: str, after: str | None, limit: int) -> Sequence[Machine]:
+        """Machines whose ARN starts with `arn_prefix` (one account and region), those behind the ARN `after`, at
+        most `limit`, ordered by ARN, by code point (recorded: list_sms_pagination)."""
         ...
 
     async def machine_tags(self, arn: str) -> Mapping[str, str]: ...

@@ -305,7 +305,7 @@ class TestList:
             "stopDate",
             "redriveCount",
         }
-        answer = await wire.call("ListExecutions", request | {"maxResults": 3})
+        answer = await wire.call("ListExecutions", request | {"statusFilter": "SUCCEEDED"})
         assert answer.error == (400, "InvalidToken", "Invalid Token: 'Invalid token'")
 
     async def test_by_status(self, wire: Wire, waiting: str) -> None:

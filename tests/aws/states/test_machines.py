@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ..wire import ROLE, Wire, machine
+from ..wire import ROLE, Wire, authorization, machine
 
 ARN = "arn:aws:states:us-east-1:000000000000:stateMachine:example"
 LOG_GROUP = {"cloudWatchLogsLogGroup": {"logGroupArn": "arn:aws:logs:us-east-1:000000000000:log-group:g:*"}}
@@ -26,8 +26,14 @@ async def test_describe_shows_what_was_created(wire: Wire) -> None:
         "creationDate": created["creationDate"],
         "loggingConfiguration": {"level": "OFF", "includeExecutionData": False},
         "tracingConfiguration": {"enabled": False},
-        "encryptionConfiguration": {"type": "AWS_OWNED_KEY"},
     }
+
+
+async def test_encryption_is_shown_to_those_who_set_it(wire: Wire) -> None:
+    owned = {"type": "AWS_OWNED_KEY"}
+    await wire.ok("CreateStateMachine", machine(encryptionConfiguration=owned))
+    described = await wire.ok("DescribeStateMachine", {"stateMachineArn": ARN})
+    assert described["encryptionConfiguration"] == owned
 
 
 async def test_describe_without_data(wire: Wire, arn: str) -> None:
@@ -262,8 +268,8 @@ class TestDelete:
 
 
 async def test_pages_of_machines(wire: Wire) -> None:
-    names = [f"m{number}" for number in range(5)]
-    for name in names:
+    names = ["m_0_x", "m_10_x", "m_1_x", "m_2_x", "n"]
+    for name in sorted(names, key=len):
         await wire.ok("CreateStateMachine", machine(name))
     listed: list[str] = []
     sizes: list[int] = []
@@ -276,9 +282,9 @@ async def test_pages_of_machines(wire: Wire) -> None:
             break
         request["nextToken"] = page["nextToken"]
     assert (listed, sizes) == (names, [2, 2, 1])
-    for other in ({"maxResults": 3}, {}):
-        answer = await wire.call("ListStateMachines", other | {"nextToken": request["nextToken"]})
-        assert answer.error == (400, "InvalidToken", "Invalid Token: 'Invalid token'")
+    elsewhere = {"authorization": authorization("eu-west-1")}
+    answer = await wire.call("ListStateMachines", {"nextToken": request["nextToken"]}, **elsewhere)
+    assert answer.error == (400, "InvalidToken", "Invalid Token: 'Invalid token'")
     assert len((await wire.ok("ListStateMachines", {"maxResults": 0}))["stateMachines"]) == 5
 
 

@@ -77,14 +77,13 @@ def _created(machine: Machine) -> dict[str, Any]:
 
 def _same(one: Machine, other: Machine) -> bool:
     """Equal in what CreateStateMachine compares. Definitions are compared as text (recorded:
-    create_duplicate_definition_format_sm)."""
+    create_duplicate_definition_format_sm). encryptionConfiguration has but one meaning so far."""
     mine, its = one.revision, other.revision
-    return (one.type, mine.definition, mine.logging, mine.tracing, mine.encryption) == (
+    return (one.type, mine.definition, mine.logging, mine.tracing) == (
         other.type,
         its.definition,
         its.logging,
         its.tracing,
-        its.encryption,
     )
 
 
@@ -113,13 +112,16 @@ async def describe_state_machine(call: Call, request: dict[str, Any]) -> dict[st
 
 def revision_members(revision: MachineRevision, request: dict[str, Any]) -> dict[str, Any]:
     """What the answers about a machine and about an execution's machine have in common."""
-    return {
+    answer = {
         "definition": "{}" if request.get("includedData") == "METADATA_ONLY" else revision.definition,
         "roleArn": revision.role_arn,
         "loggingConfiguration": document.decode(revision.logging),
         "tracingConfiguration": document.decode(revision.tracing),
-        "encryptionConfiguration": document.decode(revision.encryption),
     }
+    encryption = document.decode(revision.encryption)
+    if encryption:
+        answer["encryptionConfiguration"] = encryption
+    return answer
 
 
 _UPDATABLE = (
@@ -181,11 +183,11 @@ async def delete_state_machine(call: Call, request: dict[str, Any]) -> dict[str,
 
 
 async def list_state_machines(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """Oldest first."""
+    """By name (recorded: list_sms_pagination)."""
     backend = call.backend
     now = backend.clock.now()
     position = backend.tokens.read(call.listing, request, now)
-    after = None if position is None else (position[0], position[1])
+    after = None if position is None else position[0]
     size = call.page_items(request.get("maxResults"))
     found = await backend.store.machine_list(call.machine_arn_prefix, after, size + 1)
     page = found[:size]
@@ -201,8 +203,7 @@ async def list_state_machines(call: Call, request: dict[str, Any]) -> dict[str, 
         ]
     }
     if len(found) > size:
-        last = page[-1]
-        answer["nextToken"] = backend.tokens.issue(call.listing, request, [last.created, last.arn], now)
+        answer["nextToken"] = backend.tokens.issue(call.listing, request, [page[-1].arn], now)
     return answer
 
 

@@ -54,9 +54,9 @@ SELECT
     m.arn, m.name, m.type, m.status, m.created, m.initial,
     r.id, m.arn AS machine_arn, r.definition, r.role_arn, r.logging, r.tracing, r.encryption, r.created
 FROM machine AS m JOIN revision AS r ON r.key = m.revision
-WHERE (m.created, m.arn) > (:after_created, :after_arn)
+WHERE m.arn > :after AND m.arn >= :arn_prefix
     AND substr(m.arn, 1, length(:arn_prefix)) = :arn_prefix
-ORDER BY m.created, m.arn
+ORDER BY m.arn
 LIMIT :limit;
 
 -- name: machine_tags

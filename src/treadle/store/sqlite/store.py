@@ -36,7 +36,6 @@ from treadle.store.sqlite.writer import GroupWriter, Job
 _S = TypeVar("_S", bound=Struct)
 _Row = tuple[Any, ...]
 
-_FIRST = (-1, "")
 _NEWEST = (2**63 - 1, 2**63 - 1)
 _EARLIEST = (-1, -1)
 """Cursors in front of the first row of an order, as no row has such values."""
@@ -127,13 +126,8 @@ class SqliteStore:
 
         await self._write(write)
 
-    async def machine_list(
-        self, arn_prefix: str, after: tuple[int, str] | None, limit: int
-    ) -> Sequence[Machine]:
-        created, arn = after or _FIRST
-        rows = await self._read(
-            "machine_list", arn_prefix=arn_prefix, after_created=created, after_arn=arn, limit=limit
-        )
+    async def machine_list(self, arn_prefix: str, after: str | None, limit: int) -> Sequence[Machine]:
+        rows = await self._read("machine_list", arn_prefix=arn_prefix, after=after or "", limit=limit)
         return [_machine(row) for row in rows]
 
     async def machine_tags(self, arn: str) -> Mapping[str, str]:

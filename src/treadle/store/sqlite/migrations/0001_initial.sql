@@ -39,7 +39,6 @@ CREATE TABLE machine (
     revision INTEGER NOT NULL REFERENCES revision (key)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX machine_by_age ON machine (created, arn);
 CREATE INDEX machine_at_revision ON machine (revision);
 
 CREATE TABLE machine_tag (
