@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import MutableMapping
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -177,6 +178,20 @@ async def test_every_answer_has_its_own_request_id(wire: Wire) -> None:
     answers = [await wire.send([body], GOOD) for body in (b"{}", b"{}", b"nonsense")]
     assert len({answer.headers["x-amzn-requestid"] for answer in answers}) == 3
     assert all(int(answer.headers["content-length"]) == len(answer.raw) for answer in answers)
+
+
+async def test_an_unserved_service_of_the_query_protocol(wire: Wire) -> None:
+    """The name comes from the request: it must not break the XML."""
+    headers = {
+        "content-type": "application/x-www-form-urlencoded; charset=utf-8",
+        "authorization": authorization(service="<&>"),
+    }
+    answer = await wire.send([b"Action=ListTopics"], headers)
+    assert (answer.status, answer.headers["content-type"]) == (501, "text/xml")
+    root = ElementTree.fromstring(answer.raw)
+    assert root.findtext("Error/Code") == "NotImplementedException"
+    assert root.findtext("Error/Message") == "Treadle does not implement the service '<&>' yet."
+    assert root.findtext("RequestId") == answer.headers["x-amzn-requestid"]
 
 
 async def test_a_content_type_with_parameters(wire: Wire) -> None:

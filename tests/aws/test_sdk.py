@@ -33,17 +33,24 @@ async def port(door: Door) -> AsyncIterator[int]:
     await serving
 
 
-@pytest.fixture
-async def client(port: int) -> AsyncIterator[Any]:
-    made = await asyncio.to_thread(
-        boto3.client,
-        "stepfunctions",
+def _client(service: str, port: int) -> Any:
+    return boto3.client(
+        service,
         endpoint_url=f"http://127.0.0.1:{port}",
         region_name="eu-central-1",
         aws_access_key_id="test",
         aws_secret_access_key="test",
-        config=Config(inject_host_prefix=False, retries={"max_attempts": 5, "mode": "standard"}),
+        config=Config(
+            inject_host_prefix=False,
+            retries={"max_attempts": 5, "mode": "standard"},
+            s3={"addressing_style": "path"},
+        ),
     )
+
+
+@pytest.fixture
+async def client(port: int) -> AsyncIterator[Any]:
+    made = await asyncio.to_thread(_client, "stepfunctions", port)
     yield made
     made.close()
 
@@ -86,6 +93,32 @@ async def test_what_is_not_implemented_is_not_tried_again(client: Any) -> None:
     assert response["ResponseMetadata"]["RetryAttempts"] == 0
 
 
+@pytest.mark.parametrize(
+    ("service", "operation", "request_"),
+    [
+        ("sns", "list_topics", {}),
+        ("sqs", "list_queues", {}),
+        ("lambda", "get_function", {"FunctionName": "f"}),
+        ("dynamodb", "list_tables", {}),
+        ("s3", "get_object", {"Bucket": "bucket", "Key": "key"}),
+        ("cloudformation", "describe_stacks", {}),
+        ("ec2", "describe_regions", {}),
+    ],
+)
+async def test_other_services_say_that_they_are_not_served(
+    port: int, service: str, operation: str, request_: dict[str, Any]
+) -> None:
+    """In the form that each one's protocol has for errors."""
+    client = await asyncio.to_thread(_client, service, port)
+    with pytest.raises(ClientError) as raised:
+        await call(getattr(client, operation), **request_)
+    response: Any = raised.value.response
+    assert response["Error"]["Code"] == "NotImplementedException"
+    assert response["Error"]["Message"] == f"Treadle does not implement the service '{service}' yet."
+    assert response["ResponseMetadata"]["RetryAttempts"] == 0
+    client.close()
+
+
 async def test_a_request_that_is_too_large_is_told_so(client: Any) -> None:
     """Though the client is still sending when the limit is passed."""
     definition = json.dumps({"Comment": "x" * 8_000_000})
@@ -122,6 +155,10 @@ async def test_one_connection_serves_many_requests_good_and_bad(port: int) -> No
             response = connection.getresponse()
             response.read()
             assert (response.status, connection.sock) == (status, used)
+        connection.request("POST", "/", b" " * 2_000_000, HEADERS | {"X-Amz-Target": "none"})
+        response = connection.getresponse()
+        response.read()
+        assert (response.status, connection.sock) == (400, used)
         connection.request("HEAD", "/_treadle/health")
         response = connection.getresponse()
         assert (response.status, response.read()) == (200, b"")

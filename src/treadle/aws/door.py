@@ -2,10 +2,10 @@
 
 A request passes through these steps, and the first that objects answers it; nothing has happened until then:
 
-1. method and path: `POST /`, or `GET /_treadle/health`;
-2. X-Amz-Target: the service and the operation (never the Host header: api.md section 1.1);
-3. the content type that the service's version of AWS JSON has;
-4. the credential scope of the signature: region and service;
+1. the credential scope of the signature: region and service, which may be one that Treadle does not serve;
+2. method and path: `POST /`, or `GET /_treadle/health`;
+3. X-Amz-Target: the service and the operation (never the Host header: api.md section 1.1);
+4. the content type that the service's version of AWS JSON has;
 5. the body, read up to a limit of size and of time, then decoded;
 6. the service: types, constraints, rules, effect.
 
@@ -26,9 +26,10 @@ from uuid import uuid4
 
 import msgspec
 
-from treadle.aws.credentials import scope_of
-from treadle.aws.errors import ApiError, not_implemented
+from treadle.aws.credentials import Scope, scope_of
+from treadle.aws.errors import ApiError
 from treadle.aws.service import Caller, Service
+from treadle.aws.unserved import UnservedError
 from treadle.limits import Limits
 from treadle.store.contract import StoreUnusable
 
@@ -71,6 +72,9 @@ class Door:
             answer = await self._answer(scope, receive, request_id)
         except _ClientGoneError:
             return
+        except UnservedError as error:
+            xml = _Answer(error.status, b"text/xml", error.xml(request_id))
+            answer = xml if error.reads_xml else _error_answer(error)
         except ApiError as error:
             answer = _error_answer(error)
         except StoreUnusable as error:
@@ -94,12 +98,8 @@ class Door:
         if path == HEALTH_PATH and method in ("GET", "HEAD"):
             return _Answer(200, b"application/json", self._health)
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        if method != "POST" or path != "/":
-            text = f"{method} {path} is no AWS API request; those are POST / with the header X-Amz-Target."
-            raise ApiError("UnknownOperationException", text, status=404)
         signed = scope_of(headers.get(b"authorization", b""), scope["query_string"])
-        service, operation = self._target(headers.get(b"x-amz-target", b"").decode("latin-1"), signed.service)
-        _check_content_type(headers.get(b"content-type", b"").decode("latin-1"), service)
+        service, operation = self._route(method, path, headers, signed)
         reader = _BodyReader(headers, receive, self._limits)
         try:
             body = await reader.read()
@@ -112,15 +112,24 @@ class Door:
         answered = await service.serve(operation, _decoded(body), caller)
         return _Answer(200, service.content_type.encode(), _encode(answered))
 
-    def _target(self, target: str, signed_service: str | None) -> tuple[Service, str]:
+    def _route(
+        self, method: str, path: str, headers: dict[bytes, bytes], signed: Scope
+    ) -> tuple[Service, str]:
+        """The service and the operation that are asked for. Raises ApiError."""
+        target = headers.get(b"x-amz-target", b"").decode("latin-1")
+        content_type = headers.get(b"content-type", b"").decode("latin-1")
         prefix, _, operation = target.partition(".")
         service = self._services.get(prefix)
-        if service is not None and service.has_operation(operation):
-            return service, operation
-        if service is None and signed_service is not None and signed_service not in self._signing_names:
-            raise not_implemented(f"the service '{signed_service}'")
-        text = f"'{target}' is no operation." if target else "The header X-Amz-Target is missing."
-        raise ApiError("UnknownOperationException", text)
+        if service is None and signed.service is not None and signed.service not in self._signing_names:
+            raise UnservedError(signed.service, content_type)
+        if method != "POST" or path != "/":
+            text = f"{method} {path} is no AWS API request; those are POST / with the header X-Amz-Target."
+            raise ApiError("UnknownOperationException", text, status=404)
+        if service is None or not service.has_operation(operation):
+            text = f"'{target}' is no operation." if target else "The header X-Amz-Target is missing."
+            raise ApiError("UnknownOperationException", text)
+        _check_content_type(content_type, service)
+        return service, operation
 
 
 def _error_answer(error: ApiError) -> _Answer:

@@ -140,8 +140,8 @@ class Store(Protocol):
         ...
 
     async def machine_list(self, arn_prefix: str, after: str | None, limit: int) -> Sequence[Machine]:
-        """Machines whose ARN starts with `arn_prefix` (one account and region), those behind the ARN `after`, at
-        most `limit`, ordered by ARN, by code point (recorded: list_sms_pagination)."""
+        """Machines whose ARN starts with `arn_prefix` (one account and region), those behind the ARN `after`,
+        at most `limit`, ordered by ARN, by code point (recorded: list_sms_pagination)."""
         ...
 
     async def machine_tags(self, arn: str) -> Mapping[str, str]: ...
