@@ -8,13 +8,17 @@ from typing import Protocol
 from msgspec import Struct
 
 
-class FunctionNotFound(Exception):
+class FunctionError(Exception):
+    """Base of what functions raise."""
+
+
+class FunctionNotFound(FunctionError):
     """There is no function of that name. The message is Lambda's: `Function not found: <arn>`."""
 
 
 class Invocation(Struct, frozen=True, kw_only=True):
-    """How an invocation ended. `payload` is the handler's answer, or the error document if `function_error` is set
-    (`{"errorMessage": ..., "errorType": ..., "stackTrace": [...], "requestId": ...}`)."""
+    """How an invocation ended. `payload` is the handler's answer, or the error document if `function_error` is
+    set (`{"errorMessage": ..., "errorType": ..., "requestId": ..., "stackTrace": [...]}`)."""
 
     payload: bytes
     request_id: str
@@ -49,9 +53,11 @@ class Functions(Protocol):
         request_id: str | None = None,
         timeout_seconds: float | None = None,
         trace_id: str | None = None,
+        client_context: str | None = None,
     ) -> Invocation:
         """Run the function once, in a worker of its own for the time. Raises FunctionNotFound.
 
+        `client_context` is JSON text: what the handler finds in `context.client_context`.
         Cancelling the call kills the worker. `timeout_seconds` cuts the function's own time-out short."""
         ...
 

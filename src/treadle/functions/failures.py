@@ -1,0 +1,83 @@
+"""Error documents that the Lambda service writes itself, because the handler could not.
+
+What the handler's own runtime sends (handler errors, Runtime.ImportModuleError, Runtime.HandlerNotFound,
+Runtime.MarshalError, ...) passes through as it is, but for the paths in stack traces: see
+`with_lambda_paths`. Texts: the Lambda developer guide, pages on troubleshooting execution and on custom
+runtimes.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+from treadle.document import encode
+
+LAMBDA_TASK_ROOT = "/var/task"
+
+
+def timed_out(request_id: str, seconds: float) -> bytes:
+    return _document(
+        "Sandbox.Timedout", f"RequestId: {request_id} Error: Task timed out after {seconds:.2f} seconds"
+    )
+
+
+def exited(request_id: str, return_code: int) -> bytes:
+    """The worker's process ended by itself. `return_code` is negative for a signal, as in asyncio."""
+    if return_code == 0:
+        reason = "Runtime exited without providing a reason"
+    elif return_code > 0:
+        reason = f"Runtime exited with error: exit status {return_code}"
+    else:
+        reason = f"Runtime exited with error: signal: {_signal_text(-return_code)}"
+    return _document("Runtime.ExitError", f"RequestId: {request_id} Error: {reason}")
+
+
+def too_large(limit: int) -> bytes:
+    return _document(
+        "Function.ResponseSizeTooLarge",
+        f"Response payload size exceeded maximum allowed payload size ({limit} bytes).",
+    )
+
+
+def not_started(request_id: str, reason: str) -> bytes:
+    """The operating system would not start a worker."""
+    return _document("Sandbox.Failure", f"RequestId: {request_id} Error: {reason}")
+
+
+def unusable(reason: str) -> bytes:
+    """The function's folder or settings cannot be used. Ours: Lambda refuses such functions when they are
+    made."""
+    return _document("Runtime.InvalidConfiguration", reason)
+
+
+def shut_down(request_id: str) -> bytes:
+    """The server stops. Ours: Lambda never stops."""
+    return _document("Sandbox.Shutdown", f"RequestId: {request_id} Error: Treadle is shutting down")
+
+
+def with_lambda_paths(document: bytes, task_root: Path) -> bytes:
+    """An error document whose stack trace shows the function's own files where Lambda has them.
+
+    `File "/home/me/functions/pay.py", line 2` becomes `File "/var/task/pay.py", line 2`.  Done on the text,
+    so that the rest of it stays as the handler's runtime wrote it; this is the only place where paths are
+    rewritten.
+    """
+    for ascii_only in (True, False):  # the client escapes other characters or not, by its Python version
+        root = json.dumps(str(task_root).rstrip("/"), ensure_ascii=ascii_only)[1:-1].encode()
+        document = document.replace(b'File \\"' + root + b"/", b'File \\"' + LAMBDA_TASK_ROOT.encode() + b"/")
+    return document
+
+
+def _document(error_type: str, message: str) -> bytes:
+    return encode({"errorType": error_type, "errorMessage": message}).encode()
+
+
+def _signal_text(number: int) -> str:
+    """As Go's runtime names signals, which is what Lambda is written in: `killed`, `segmentation fault`."""
+    try:
+        text = signal.strsignal(number) or f"signal {number}"
+    except ValueError:
+        return f"signal {number}"
+    return text.partition(":")[0].lower()  # macOS has the number behind a colon

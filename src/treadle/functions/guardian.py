@@ -1,0 +1,93 @@
+"""Keeps the promise that no worker outlives the server, even one that is killed in an instant.
+
+One small process of its own (`guardian_process.py`) knows the workers' process groups and kills them when
+its pipe to the server ends.  This needs nothing inside the workers, so handlers are not disturbed, and
+nothing of one operating system.  A worker that is being started when the server dies finds no server at its
+first poll, and ends by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+_SCRIPT = str(Path(__file__).with_name("guardian_process.py"))
+
+_log = logging.getLogger(__name__)
+
+
+class Guardian:
+    def __init__(self) -> None:
+        self._groups: set[int] = set()
+        self._process: _Process | None = None
+        self._restart: asyncio.Task[None] | None = None
+        self._closing = False
+
+    async def start(self) -> None:
+        loop = asyncio.get_running_loop()
+        _, self._process = await loop.subprocess_exec(
+            lambda: _Process(self._lost),
+            sys.executable,
+            "-I",
+            "-S",
+            _SCRIPT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        for group in self._groups:
+            self._process.tell(f"+{group}\n")
+
+    async def close(self) -> None:
+        self._closing = True
+        if self._restart is not None:
+            await asyncio.gather(self._restart, return_exceptions=True)
+        if self._process is not None:
+            await self._process.end()
+
+    def watch(self, group: int) -> None:
+        self._groups.add(group)
+        if self._process is not None:
+            self._process.tell(f"+{group}\n")
+
+    def unwatch(self, group: int) -> None:
+        self._groups.discard(group)
+        if self._process is not None:
+            self._process.tell(f"-{group}\n")
+
+    def _lost(self) -> None:
+        if not self._closing:
+            _log.warning("The guardian of the workers ended; it is started again")
+            self._process = None
+            self._restart = asyncio.get_running_loop().create_task(self.start())
+
+
+class _Process(asyncio.SubprocessProtocol):
+    def __init__(self, lost: Callable[[], None]) -> None:
+        self._lost = lost
+        self._exited: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._transport: asyncio.SubprocessTransport
+        self._pipe: asyncio.WriteTransport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.SubprocessTransport, transport)
+        self._pipe = cast(asyncio.WriteTransport, self._transport.get_pipe_transport(0))
+
+    def tell(self, line: str) -> None:
+        if not self._pipe.is_closing():
+            self._pipe.write(line.encode())
+
+    async def end(self) -> None:
+        self._pipe.close()
+        await self._exited
+        self._transport.close()
+
+    def process_exited(self) -> None:
+        self._exited.set_result(None)
+        self._lost()

@@ -1,0 +1,33 @@
+"""Outlives the server only to end its workers.
+
+Started as a script, never imported.  The server tells it through a pipe which process groups there are
+(`+123`, `-123`, a line each); when the pipe ends the server is gone, whatever became of it, and what is left
+is killed.  Signals that a terminal sends to everybody are ignored: the server decides.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+
+def main() -> None:
+    for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ignored, signal.SIG_IGN)
+    groups: set[int] = set()
+    for line in sys.stdin:
+        group = int(line[1:])
+        if line[0] == "+":
+            groups.add(group)
+        else:
+            groups.discard(group)
+    for group in groups:
+        try:
+            os.killpg(group, signal.SIGKILL)
+        except OSError:  # it has ended by itself
+            continue
+
+
+if __name__ == "__main__":
+    main()

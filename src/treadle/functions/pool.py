@@ -1,0 +1,177 @@
+"""Who runs what: invocations wait in a queue per function, workers take them.
+
+An invocation goes to the idle worker that was used last (its memory is warm; the others may grow old and be
+ended), or else to the end of its function's queue.  Whoever becomes ready takes the head of the queue: a
+worker that finishes, or one that was started because of it.  So the rule for starting is one line: no more
+workers are on their way (starting, or settling after an invocation) than invocations wait.
+
+Two limits hold: workers per function, and workers of all functions.  At the second, an idle worker of another
+function gives way, the longest idle first; if there is none, the oldest waiting invocation gets the next
+slot.  A function that has no worker at all is not starved by one that never goes idle: see `worker_idle`.
+
+A worker that cannot start uses up the invocation at the head of the queue, which ends with the reason.  So
+code that never starts fails each invocation once and no start is repeated for nothing.
+
+When a function's code changes, its idle and starting workers are ended at once, a busy one after its
+invocation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from treadle.functions import failures
+from treadle.functions.catalog import Function
+from treadle.functions.contract import Invocation
+from treadle.functions.worker import Request, Run, Surroundings, Worker
+
+
+class _Fleet:
+    """The workers and the queue of one function."""
+
+    __slots__ = ("function", "idle", "queue", "workers")
+
+    def __init__(self, function: Function) -> None:
+        self.function = function
+        self.workers: set[Worker] = set()
+        self.idle: list[Worker] = []
+        """Last used last."""
+        self.queue: deque[Run] = deque()
+
+    def unmet(self) -> int:
+        """How many waiting invocations no worker is on its way for."""
+        if not self.queue:
+            return 0
+        coming = sum(
+            worker.state in ("starting", "settling") for worker in self.workers if self.is_current(worker)
+        )
+        return len(self.queue) - coming
+
+    def is_current(self, worker: Worker) -> bool:
+        return worker.function.version == self.function.version
+
+
+class Pool:
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._around = surroundings
+        self._limits = surroundings.options.limits
+        self._fleets: dict[str, _Fleet] = {}
+        self._workers = 0
+        self._leaving: set[Worker] = set()
+        """Workers that are gone, whose process is not yet."""
+        self._sequence = 0
+        self._closed = False
+
+    async def run(self, function: Function, request: Request) -> Invocation:
+        """Run `function` once. Cancelling this takes it out of the queue, or kills its worker."""
+        self._sequence += 1
+        run = Run(request, self._sequence)
+        self._submit(function, run)
+        try:
+            return await run.future
+        except asyncio.CancelledError:
+            if run.worker is not None:
+                run.worker.abandon(run)
+            elif (fleet := self._fleets.get(function.name)) is not None and run in fleet.queue:
+                fleet.queue.remove(run)
+            raise
+
+    async def close(self) -> None:
+        """End all workers and wait for their processes; what runs or waits ends with an error document."""
+        self._closed = True
+        for fleet in list(self._fleets.values()):
+            for run in fleet.queue:
+                run.end(failures.shut_down(run.request.request_id), failed=True)
+            fleet.queue.clear()
+            for worker in list(fleet.workers):
+                worker.end()
+        await asyncio.gather(*[worker.exited for worker in self._leaving])
+
+    def _submit(self, function: Function, run: Run) -> None:
+        if self._closed:
+            run.end(failures.shut_down(run.request.request_id), failed=True)
+            return
+        fleet = self._fleets.get(function.name)
+        if fleet is None:
+            fleet = self._fleets[function.name] = _Fleet(function)
+        elif fleet.function.version != function.version:
+            self._replace(fleet, function)
+        if fleet.idle:
+            fleet.idle.pop().begin(run)
+        else:
+            fleet.queue.append(run)
+            self._balance()
+
+    def _replace(self, fleet: _Fleet, function: Function) -> None:
+        fleet.function = function
+        for worker in list(fleet.workers):
+            if worker.state in ("idle", "starting", "settling"):
+                worker.end()
+        self._fleets[function.name] = fleet  # it may have left when its last worker did
+
+    # -- what workers tell ---------------------------------------------------------------------------------
+
+    def worker_idle(self, worker: Worker) -> None:
+        fleet = self._fleets[worker.function.name]
+        if not fleet.is_current(worker) or self._must_give_way(fleet):
+            worker.end()
+        elif fleet.queue:
+            worker.begin(fleet.queue.popleft())
+        else:
+            fleet.idle.append(worker)
+            self._balance()  # another function may be waiting for a slot
+
+    def worker_gone(self, worker: Worker) -> None:
+        fleet = self._fleets[worker.function.name]
+        fleet.workers.discard(worker)
+        self._workers -= 1
+        if worker in fleet.idle:
+            fleet.idle.remove(worker)
+        self._leaving.add(worker)
+        worker.exited.add_done_callback(lambda _: self._leaving.discard(worker))
+        if worker.failure_of_start is not None and fleet.queue and fleet.is_current(worker):
+            run = fleet.queue.popleft()
+            run.end(worker.failure_of_start(run.request.request_id), failed=True, log=worker.log_of_start)
+        if not fleet.workers and not fleet.queue:
+            del self._fleets[fleet.function.name]
+        self._balance()
+
+    # -- who gets a worker ---------------------------------------------------------------------------------
+
+    def _balance(self) -> None:
+        """Start workers for what waits, oldest first, as far as the limits allow."""
+        while not self._closed:
+            fleet = min(self._hungry(), key=lambda fleet: fleet.queue[0].sequence, default=None)
+            if fleet is None:
+                return
+            if self._workers >= self._limits.function_workers:
+                if not self._evict():
+                    return
+                continue  # what happened then may have changed who is next
+            fleet.workers.add(Worker(fleet.function, self._around, self))
+            self._workers += 1
+
+    def _hungry(self) -> list[_Fleet]:
+        """Functions that need one more worker, and may have it."""
+        most = self._limits.function_workers_each
+        return [fleet for fleet in self._fleets.values() if len(fleet.workers) < most and fleet.unmet() > 0]
+
+    def _evict(self) -> bool:
+        """End the worker that has been idle for longest, of any function, to make room."""
+        idle = [fleet.idle[0] for fleet in self._fleets.values() if fleet.idle]
+        if not idle:
+            return False
+        min(idle, key=lambda worker: worker.idle_since).end()
+        return True
+
+    def _must_give_way(self, fleet: _Fleet) -> bool:
+        """Whether a worker with more work waiting must end, because a function with no worker has waited
+        longer."""
+        if self._workers < self._limits.function_workers or not fleet.queue:
+            return False
+        mine = fleet.queue[0].sequence
+        return any(
+            other.queue and not other.workers and other.queue[0].sequence < mine
+            for other in self._fleets.values()
+        )

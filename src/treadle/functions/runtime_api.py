@@ -1,0 +1,231 @@
+"""The Lambda Runtime API, served to the workers of this server.
+
+https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html (version 2018-06-01), over HTTP on the loopback
+address.  One port for all workers; each has a secret of its own as the first part of every path, so another
+process on the machine cannot take an invocation or answer one:
+
+    GET  /SECRET/2018-06-01/runtime/invocation/next             waits, then 200 and the event
+    POST /SECRET/2018-06-01/runtime/invocation/ID/response      202
+    POST /SECRET/2018-06-01/runtime/invocation/ID/error         202
+    POST /SECRET/2018-06-01/runtime/init/error                  202
+
+This module knows HTTP and the paths; what a call means is the business of the `Seat` behind the secret (the
+worker). A body beyond the limit is read and thrown away, a head beyond it ends the connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import secrets
+from collections.abc import Iterable
+from typing import Protocol, cast
+
+import httptools
+
+from treadle.limits import Limits
+
+Answer = tuple[int, bytes]
+"""Status and JSON body."""
+
+ACCEPTED: Answer = (202, b'{"status":"OK"}\n')
+INVALID_REQUEST_ID: Answer = (400, b'{"errorMessage":"Invalid request ID","errorType":"InvalidRequestID"}\n')
+INVALID_STATE: Answer = (
+    403,
+    b'{"errorMessage":"Invalid state transition","errorType":"InvalidStateTransition"}\n',
+)
+TOO_LARGE: Answer = (
+    413,
+    b'{"errorMessage":"Exceeded maximum allowed payload size","errorType":"RequestEntityTooLarge"}\n',
+)
+_NOT_FOUND: Answer = (404, b'{"errorMessage":"Not found","errorType":"NotFound"}\n')
+_BAD_REQUEST: Answer = (400, b'{"errorMessage":"Bad request","errorType":"BadRequest"}\n')
+
+_REASONS = {
+    200: b"OK",
+    202: b"Accepted",
+    400: b"Bad Request",
+    403: b"Forbidden",
+    404: b"Not Found",
+    413: b"Content Too Large",
+}
+_ROUTE = re.compile(
+    rb"/(?P<secret>[0-9a-f]+)/2018-06-01/runtime/"
+    rb"(?:(?P<next>invocation/next)|invocation/(?P<id>[^/]+)/(?P<outcome>response|error)|(?P<init>init/error))"
+)
+
+
+_log = logging.getLogger(__name__)
+
+
+class Poll(Protocol):
+    """A worker's waiting GET of `invocation/next`."""
+
+    def deliver(self, headers: Iterable[tuple[str, str]], payload: bytes) -> None: ...
+
+
+class Seat(Protocol):
+    """What answers the calls of one worker. A body of None was beyond the limit."""
+
+    def polled(self, poll: Poll) -> Answer | None:
+        """The worker is ready. None: the poll waits."""
+        ...
+
+    def unpolled(self) -> None:
+        """The connection of a waiting poll is gone."""
+        ...
+
+    def responded(self, request_id: str, body: bytes | None) -> Answer: ...
+
+    def failed(self, request_id: str, body: bytes | None) -> Answer: ...
+
+    def init_failed(self, body: bytes | None) -> Answer: ...
+
+
+class RuntimeApi:
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._seats: dict[str, Seat] = {}
+        self._connections: set[_Connection] = set()
+        self._server: asyncio.Server
+        self._address: str
+
+    async def start(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(
+            lambda: _Connection(self._seats, self._connections, self._limits), "127.0.0.1", 0
+        )
+        host, port = self._server.sockets[0].getsockname()[:2]
+        self._address = f"{host}:{port}"
+
+    async def close(self) -> None:
+        self._server.close()
+        for connection in list(self._connections):
+            connection.abort()
+        await self._server.wait_closed()
+
+    def seat(self, seat: Seat) -> str:
+        """A place for one more worker: its AWS_LAMBDA_RUNTIME_API."""
+        secret = secrets.token_hex(16)
+        self._seats[secret] = seat
+        return f"{self._address}/{secret}"
+
+    def unseat(self, runtime_api: str) -> None:
+        self._seats.pop(runtime_api.partition("/")[2], None)
+
+
+class _Connection(asyncio.Protocol):
+    """One connection: one request at a time, kept alive. asyncio sets TCP_NODELAY, and each answer is one
+    write."""
+
+    def __init__(self, seats: dict[str, Seat], connections: set[_Connection], limits: Limits) -> None:
+        self._seats, self._connections, self._limits = seats, connections, limits
+        self._transport: asyncio.Transport
+        self._parser = httptools.HttpRequestParser(self)
+        self._url = b""
+        self._body: list[bytes] = []
+        self._body_bytes = 0
+        self._head_bytes = 0
+        self._in_head = True
+        self._waiting: Seat | None = None
+
+    # -- the connection ------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._connections.discard(self)
+        if self._waiting is not None:
+            waiting, self._waiting = self._waiting, None
+            waiting.unpolled()
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > self._limits.function_header_bytes:
+                self._transport.abort()
+                return
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserCallbackError:  # not the sender's fault: something we call has a bug
+            _log.exception("A request to the runtime API could not be carried out")
+            self._transport.abort()
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._answer(_BAD_REQUEST)
+            self._transport.close()
+
+    # -- one request (called by the parser) ----------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        self._url, self._body, self._body_bytes = b"", [], 0
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+
+    def on_body(self, body: bytes) -> None:
+        self._body_bytes += len(body)
+        if self._body_bytes <= self._limits.function_request_bytes:
+            self._body.append(body)
+        else:
+            self._body.clear()
+
+    def on_message_complete(self) -> None:
+        self._in_head, self._head_bytes = True, 0
+        answer = self._route()
+        if answer is not None:
+            self._answer(answer)
+
+    def _route(self) -> Answer | None:
+        route = _ROUTE.fullmatch(self._url)
+        seat = self._seats.get(route["secret"].decode()) if route else None
+        if route is None or seat is None:
+            return _NOT_FOUND
+        if self._parser.get_method() != (b"GET" if route["next"] else b"POST"):
+            return _NOT_FOUND
+        if route["next"]:
+            return self._poll(seat)
+        body = None if self._body_bytes > self._limits.function_request_bytes else b"".join(self._body)
+        if route["init"]:
+            return seat.init_failed(body)
+        request_id = route["id"].decode("latin-1")
+        return (
+            seat.responded(request_id, body)
+            if route["outcome"] == b"response"
+            else seat.failed(request_id, body)
+        )
+
+    def _poll(self, seat: Seat) -> Answer | None:
+        if self._waiting is not None:
+            return INVALID_STATE
+        self._waiting = seat  # before the call, which may deliver at once
+        answer = seat.polled(self)
+        if answer is not None:
+            self._waiting = None
+        return answer
+
+    # -- answers -------------------------------------------------------------------------------------------
+
+    def deliver(self, headers: Iterable[tuple[str, str]], payload: bytes) -> None:
+        self._waiting = None
+        lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
+        self._write(200, lines.encode("latin-1"), payload)
+
+    def _answer(self, answer: Answer) -> None:
+        self._write(answer[0], b"", answer[1])
+
+    def _write(self, status: int, headers: bytes, body: bytes) -> None:
+        if self._transport.is_closing():
+            return
+        self._transport.write(
+            b"HTTP/1.1 %d %s\r\nContent-Type: application/json\r\n%sContent-Length: %d\r\n\r\n%s"
+            % (status, _REASONS[status], headers, len(body), body)
+        )

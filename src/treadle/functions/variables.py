@@ -1,0 +1,67 @@
+"""The environment of a worker, as the Lambda developer guide's page on environment variables has it.
+
+Three layers, the later wins: what the server lets through, the function's own settings, and what the runtime
+must be able to rely on.  A function may not set the last kind (Lambda refuses them too).  Credentials are
+placeholders, because boto3 insists on some and Treadle takes any; a function may set its own.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from treadle.functions.options import FunctionOptions
+
+if TYPE_CHECKING:
+    from treadle.functions.catalog import Function
+
+RESERVED_VARIABLES = frozenset(
+    {
+        "_HANDLER",
+        "AWS_EXECUTION_ENV",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+        "AWS_LAMBDA_FUNCTION_NAME",
+        "AWS_LAMBDA_FUNCTION_VERSION",
+        "AWS_LAMBDA_INITIALIZATION_TYPE",
+        "AWS_LAMBDA_LOG_GROUP_NAME",
+        "AWS_LAMBDA_LOG_STREAM_NAME",
+        "AWS_LAMBDA_MAX_CONCURRENCY",
+        "AWS_LAMBDA_RUNTIME_API",
+        "AWS_REGION",
+        "LAMBDA_RUNTIME_DIR",
+        "LAMBDA_TASK_ROOT",
+        "_LAMBDA_TELEMETRY_LOG_FD",
+        "_X_AMZN_TRACE_ID",
+    }
+)
+"""What a function's settings may not set."""
+
+
+def worker_variables(function: Function, options: FunctionOptions, runtime_api: str) -> dict[str, str]:
+    """All environment variables of a new worker of `function`."""
+    stream = f"{time.strftime('%Y/%m/%d', time.gmtime())}/[$LATEST]{secrets.token_hex(16)}"
+    return {
+        "LANG": "C.UTF-8",
+        **options.inherited,
+        "TZ": ":UTC",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": options.region,
+        "AWS_ENDPOINT_URL": options.endpoint_url,
+        "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        **function.environment,
+        "_HANDLER": function.handler,
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_megabytes),
+        "AWS_LAMBDA_FUNCTION_NAME": function.name,
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
+        "AWS_LAMBDA_LOG_STREAM_NAME": stream,
+        "AWS_LAMBDA_RUNTIME_API": runtime_api,
+        "AWS_REGION": options.region,
+        "LAMBDA_TASK_ROOT": str(function.root),
+    }

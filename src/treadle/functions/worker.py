@@ -1,0 +1,383 @@
+"""One worker process: starts it, gives it invocations one at a time, reads its output, ends it.
+
+    starting ──poll──▶ idle ──begin──▶ busy ──response or error──▶ settling ──poll──▶ idle
+        │                │               │                            │
+        └────────────────┴── exit, time-out, kill: gone, for good ────┴──▶ gone
+
+Every state has a deadline: starting and settling must not take long, an idle worker is not kept for ever, and
+an invocation has its time-out.  A worker is never repaired: whenever something is wrong, its whole process
+group is killed, so that what a handler started goes with it (unless that made a session of its own).
+
+Standard output and error share one pipe, read without blocking.  A response can overtake the output that was
+written before it, so the pipe is emptied before an invocation ends.  A worker that floods the pipe is read
+only so many bytes a second; it waits, and the server has time for the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from math import ceil
+from pathlib import Path
+from typing import Literal, Protocol, cast
+
+from msgspec import Struct
+
+from treadle.functions import failures, runtime_api
+from treadle.functions.catalog import Function
+from treadle.functions.contract import Invocation
+from treadle.functions.guardian import Guardian
+from treadle.functions.logs import LogSink, Output
+from treadle.functions.options import FunctionOptions
+from treadle.functions.runtime_api import Answer, Poll, RuntimeApi
+from treadle.functions.variables import worker_variables
+
+State = Literal["starting", "idle", "busy", "settling", "gone"]
+
+_BOOTSTRAP = str(Path(__file__).with_name("bootstrap.py"))
+_INTERPRETER_FLAGS = ("-B", "-P", "-s")
+"""No bytecode into the user's folder (and none that is stale after an edit), no folder of ours and no user
+site-packages on the import path."""
+_READ_BYTES = 65_536
+"""What a pipe holds: one read empties it unless the worker goes on writing."""
+_THROTTLE_SECONDS = 0.1
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """What a worker is asked to do."""
+
+    payload: bytes
+    request_id: str
+    function_arn: str
+    timeout_seconds: float
+    trace_id: str
+    client_context: str | None = None
+
+
+class Run:
+    """One invocation on its way: waiting for a worker, or in one."""
+
+    __slots__ = ("begun", "future", "request", "sequence", "worker")
+
+    def __init__(self, request: Request, sequence: int) -> None:
+        self.request = request
+        self.sequence = sequence
+        self.future: asyncio.Future[Invocation] = asyncio.get_running_loop().create_future()
+        self.worker: Worker | None = None
+        self.begun = 0.0
+
+    def end(self, payload: bytes, failed: bool, log: str = "") -> None:
+        if not self.future.done():  # the caller may have gone
+            error = "Unhandled" if failed else None
+            self.future.set_result(
+                Invocation(payload=payload, request_id=self.request.request_id, function_error=error, log=log)
+            )
+
+
+class Owner(Protocol):
+    """Who decides what a worker does next (the pool)."""
+
+    def worker_idle(self, worker: Worker) -> None: ...
+
+    def worker_gone(self, worker: Worker) -> None:
+        """It takes no more part. Told once, and at once: the process may take a moment longer, see
+        `Worker.exited`."""
+        ...
+
+
+class Surroundings(Struct, frozen=True, kw_only=True):
+    """What all workers of a server share."""
+
+    options: FunctionOptions
+    api: RuntimeApi
+    guardian: Guardian
+    log: LogSink
+
+
+class Worker:
+    def __init__(self, function: Function, surroundings: Surroundings, owner: Owner) -> None:
+        self.function = function
+        self.state: State = "starting"
+        self.failure_of_start: Callable[[str], bytes] | None = None
+        """Why it never became ready: makes the error document of a request id. None: it did, or was
+        killed."""
+        self.log_of_start = ""
+        self.idle_since = 0.0
+        self._around = surroundings
+        self._limits = surroundings.options.limits
+        self._owner = owner
+        self._loop = asyncio.get_running_loop()
+        self.exited: asyncio.Future[None] = self._loop.create_future()
+        """Done when the process is no more."""
+        self._api_address = surroundings.api.seat(self)
+        self._transport: asyncio.SubprocessTransport | None = None
+        self._pipe = -1
+        self._output = Output(self._limits.function_log_tail_bytes)
+        self._window_bytes = 0
+        self._window_end = 0.0
+        self._poll: Poll | None = None
+        self._run: Run | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+        self._expect(max(self._limits.function_init_seconds, function.timeout_seconds))
+        self._starting = self._loop.create_task(self._start())
+
+    # -- its life ------------------------------------------------------------------------------------------
+
+    async def _start(self) -> None:
+        if self.state == "gone":
+            self.exited.set_result(None)
+            return
+        self._pipe, write_end = os.pipe()
+        os.set_blocking(self._pipe, False)
+        self._loop.add_reader(self._pipe, self._readable)
+        try:
+            await self._loop.subprocess_exec(
+                lambda: _Process(self),
+                sys.executable,
+                *_INTERPRETER_FLAGS,
+                _BOOTSTRAP,
+                self.function.handler,
+                "shared" if self.function.root_is_shared else "first",
+                stdin=subprocess.DEVNULL,
+                stdout=write_end,
+                stderr=write_end,
+                cwd=self.function.root,
+                env=worker_variables(self.function, self._around.options, self._api_address),
+                start_new_session=True,
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            self.failure_of_start = partial(
+                failures.not_started, reason=f"no worker could be started: {error}"
+            )
+            self._leave()
+            self.exited.set_result(None)
+        finally:
+            os.close(write_end)
+
+    def started(self, transport: asyncio.SubprocessTransport) -> None:
+        """The process runs (told by the event loop)."""
+        self._transport = transport
+        self._around.guardian.watch(transport.get_pid())
+        if self.state == "gone":  # killed while it was being started
+            self._kill_group()
+
+    def begin(self, run: Run) -> None:
+        """Give the idle worker its next invocation."""
+        assert self.state == "idle"
+        assert self._poll is not None
+        self.state, self._run, run.worker, run.begun = "busy", run, self, time.perf_counter()
+        request = run.request
+        self._log(request.request_id, f"START RequestId: {request.request_id} Version: $LATEST\n")
+        self._expect(request.timeout_seconds)
+        poll, self._poll = self._poll, None
+        poll.deliver(_headers(request), request.payload)
+
+    def abandon(self, run: Run) -> None:
+        """Nobody waits for `run` any more: end the worker if it is still at it."""
+        if self._run is run:
+            self._leave()
+
+    def end(self) -> None:
+        """End it now. An invocation in it ends because the server shuts down."""
+        if self._run is not None:
+            self._end_run(failures.shut_down(self._run.request.request_id), failed=True)
+        self._leave()
+
+    def ended(self, return_code: int) -> None:
+        """The process is no more (told by the event loop)."""
+        assert self._transport is not None
+        if self._run is not None:
+            self._end_run(failures.exited(self._run.request.request_id, return_code), failed=True)
+        elif self.state == "starting":
+            self.failure_of_start = partial(failures.exited, return_code=return_code)
+        self._leave()
+        self._kill_group()  # what the handler started and left behind
+        self._around.guardian.unwatch(self._transport.get_pid())
+        self._transport.close()
+        self.exited.set_result(None)
+
+    # -- the runtime API (called for this worker only) -----------------------------------------------------
+
+    def polled(self, poll: Poll) -> Answer | None:
+        if self.state not in ("starting", "settling"):
+            return runtime_api.INVALID_STATE
+        self.state, self._poll, self.idle_since = "idle", poll, self._loop.time()
+        self._expect(self._limits.function_idle_seconds)
+        self._owner.worker_idle(self)
+        return None
+
+    def unpolled(self) -> None:
+        if self.state == "idle":
+            self._leave()
+
+    def responded(self, request_id: str, body: bytes | None) -> Answer:
+        return self._answered(request_id, body, failed=False)
+
+    def failed(self, request_id: str, body: bytes | None) -> Answer:
+        return self._answered(request_id, body, failed=True)
+
+    def init_failed(self, body: bytes | None) -> Answer:
+        if self.state != "starting":
+            return runtime_api.INVALID_STATE
+        document = self._error_document(body)
+        self.failure_of_start = lambda request_id: document
+        self._loop.call_soon(self._leave)  # behind the answer
+        return runtime_api.ACCEPTED if body is not None else runtime_api.TOO_LARGE
+
+    def _answered(self, request_id: str, body: bytes | None, failed: bool) -> Answer:
+        if self._run is None or self._run.request.request_id != request_id:
+            return runtime_api.INVALID_REQUEST_ID
+        self.state = "settling"
+        self._expect(self._limits.function_init_seconds)
+        if failed or body is None:
+            self._end_run(self._error_document(body), failed=True)
+        else:
+            self._end_run(body, failed=False)
+        return runtime_api.ACCEPTED if body is not None else runtime_api.TOO_LARGE
+
+    def _error_document(self, body: bytes | None) -> bytes:
+        if body is None:
+            return failures.too_large(self._limits.function_request_bytes)
+        return failures.with_lambda_paths(body, self.function.root)
+
+    # -- ends ----------------------------------------------------------------------------------------------
+
+    def _end_run(self, payload: bytes, failed: bool) -> None:
+        run, self._run = self._run, None
+        assert run is not None
+        self._drain()
+        rest, tail = self._output.end()
+        request_id, milliseconds = run.request.request_id, (time.perf_counter() - run.begun) * 1_000
+        self._log(
+            request_id,
+            f"{rest}END RequestId: {request_id}\n"
+            f"REPORT RequestId: {request_id}\tDuration: {milliseconds:.2f} ms\t"
+            f"Billed Duration: {ceil(milliseconds)} ms\tMemory Size: {self.function.memory_megabytes} MB\n",
+        )
+        run.end(payload, failed, tail)
+
+    def _expect(self, seconds: float) -> None:
+        """Something must happen within `seconds`, or the worker is ended."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = self._loop.call_later(seconds, self._overdue, seconds)
+
+    def _overdue(self, seconds: float) -> None:
+        if self._run is not None:
+            self._end_run(failures.timed_out(self._run.request.request_id, seconds), failed=True)
+        elif self.state == "starting":
+            self.failure_of_start = partial(failures.timed_out, seconds=seconds)
+        self._leave()
+
+    def _leave(self) -> None:
+        """Be gone: take no more part in anything, and end the process."""
+        if self.state == "gone":
+            return
+        self.state = "gone"
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._drain()
+        rest, self.log_of_start = self._output.end()
+        self._log(self._request_id(), rest)
+        self._close_pipe()
+        self._around.api.unseat(self._api_address)
+        self._kill_group()
+        self._owner.worker_gone(self)
+
+    def _kill_group(self) -> None:
+        # The group exists as long as any process is in it. Before the worker has been reaped its number can be
+        # nobody else's; after that it is used once more, at once, for what the worker left behind.
+        if self._transport is not None and not self.exited.done():
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._transport.get_pid(), signal.SIGKILL)
+
+    # -- output --------------------------------------------------------------------------------------------
+
+    def _readable(self) -> None:
+        now = self._loop.time()
+        if now >= self._window_end:
+            self._window_bytes, self._window_end = 0, now + _THROTTLE_SECONDS
+        self._window_bytes += self._read()
+        if (
+            self._window_bytes > self._limits.function_output_bytes_per_second * _THROTTLE_SECONDS
+            and self._pipe >= 0
+        ):
+            self._loop.remove_reader(self._pipe)
+            self._loop.call_at(self._window_end, self._read_on)
+
+    def _read_on(self) -> None:
+        if self._pipe >= 0:
+            self._loop.add_reader(self._pipe, self._readable)
+
+    def _drain(self) -> None:
+        """Read what has been written until now; twice a pipe's size is surely all of it."""
+        for _ in range(2):
+            if self._read() < _READ_BYTES:
+                break
+
+    def _read(self) -> int:
+        """Read once; gives the number of bytes."""
+        if self._pipe < 0:
+            return 0
+        try:
+            data = os.read(self._pipe, _READ_BYTES)
+        except BlockingIOError:
+            return 0
+        if not data:  # the worker and all it started have closed it
+            self._close_pipe()
+            return 0
+        lines = self._output.feed(data)
+        if lines:
+            self._log(self._request_id(), lines)
+        return len(data)
+
+    def _close_pipe(self) -> None:
+        if self._pipe >= 0:
+            self._loop.remove_reader(self._pipe)
+            os.close(self._pipe)
+            self._pipe = -1
+
+    def _request_id(self) -> str:
+        return "" if self._run is None else self._run.request.request_id
+
+    def _log(self, request_id: str, text: str) -> None:
+        if text:
+            self._around.log(self.function.name, request_id, text)
+
+
+class _Process(asyncio.SubprocessProtocol):
+    """What the event loop tells about a process, for its worker."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._transport: asyncio.SubprocessTransport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.SubprocessTransport, transport)
+        self._worker.started(self._transport)
+
+    def process_exited(self) -> None:
+        return_code = self._transport.get_returncode()
+        self._worker.ended(0 if return_code is None else return_code)
+
+
+def _headers(request: Request) -> Iterator[tuple[str, str]]:
+    """The headers of an event, as the Runtime API page has them. What callers choose must not break the
+    head."""
+    deadline = time.time_ns() // 1_000_000 + int(request.timeout_seconds * 1_000)
+    for name, value in (
+        ("Lambda-Runtime-Aws-Request-Id", request.request_id),
+        ("Lambda-Runtime-Deadline-Ms", str(deadline)),
+        ("Lambda-Runtime-Invoked-Function-Arn", request.function_arn),
+        ("Lambda-Runtime-Trace-Id", request.trace_id),
+        ("Lambda-Runtime-Client-Context", request.client_context),
+    ):
+        if value is not None and value.isascii() and value.isprintable():
+            yield name, value
