@@ -53,7 +53,7 @@ _SCAN_SHARE = 20
 """The pause after a scan is at least this many times as long as the scan took."""
 
 
-class FunctionUnusable(FunctionError):
+class FunctionUnusableError(FunctionError):
     """The function is there but cannot be run. The message says what to correct."""
 
 
@@ -95,7 +95,7 @@ class Catalog:
         self._found: dict[str, tuple[float, Function]] = {}
 
     def get(self, name: str) -> Function:
-        """The function as it is on disk now. Raises FunctionNotFound, FunctionUnusable."""
+        """The function as it is on disk now. Raises FunctionNotFound, FunctionUnusableError."""
         begun = self._monotonic()
         known = self._found.get(name)
         if known is not None and begun < known[0]:
@@ -137,13 +137,13 @@ class Catalog:
             return known
         settings = self._settings(settings_file)
         if single and name in sys.stdlib_module_names and settings.handler is None:
-            raise FunctionUnusable(
+            raise FunctionUnusableError(
                 f"{code.name} has the name of a Python standard module, which its imports would confuse;"
                 f" move it to {name}/handler.py"
             )
         timeout = settings.timeout or self._limits.function_timeout_seconds
         if timeout > self._limits.function_timeout_seconds:
-            raise FunctionUnusable(
+            raise FunctionUnusableError(
                 f"{settings_file}: timeout is {timeout} seconds, more than"
                 f" the limit of {self._limits.function_timeout_seconds}"
             )
@@ -165,16 +165,16 @@ class Catalog:
         except FileNotFoundError:
             return Settings()
         except OSError as error:
-            raise FunctionUnusable(f"{file}: {error.strerror}") from error
+            raise FunctionUnusableError(f"{file}: {error.strerror}") from error
         try:
             settings = msgspec.toml.decode(text, type=Settings)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:  # also what tomllib finds wrong
-            raise FunctionUnusable(f"{file}: {error}") from error
+            raise FunctionUnusableError(f"{file}: {error}") from error
         for variable, value in settings.environment.items():
             if variable in RESERVED_VARIABLES:
-                raise FunctionUnusable(f"{file}: {variable} is reserved for the runtime")
+                raise FunctionUnusableError(f"{file}: {variable} is reserved for the runtime")
             if not variable or "=" in variable or "\0" in variable + value:
-                raise FunctionUnusable(f"{file}: {variable!r} cannot be an environment variable")
+                raise FunctionUnusableError(f"{file}: {variable!r} cannot be an environment variable")
         return settings
 
 
@@ -185,7 +185,7 @@ def _handler(code: Path, single: bool) -> str:
         file = code / f"{module}.py"
         if file.is_file():
             return f"{module}.{_attribute(file, attributes)}"
-    raise FunctionUnusable(
+    raise FunctionUnusableError(
         f"{code}: no handler.py, lambda_function.py or app.py, and function.toml names no handler"
     )
 

@@ -12,13 +12,13 @@ class FunctionError(Exception):
     """Base of what functions raise."""
 
 
-class FunctionNotFound(FunctionError):
+class FunctionNotFound(FunctionError):  # noqa: N818 - Lambda's own words
     """There is no function of that name. The message is Lambda's: `Function not found: <arn>`."""
 
 
 class Invocation(Struct, frozen=True, kw_only=True):
-    """How an invocation ended. `payload` is the handler's answer, or the error document if `function_error` is
-    set (`{"errorMessage": ..., "errorType": ..., "requestId": ..., "stackTrace": [...]}`)."""
+    """How an invocation ended. `payload` is the handler's answer, or if `function_error` is set the error
+    document (`{"errorMessage": ..., "errorType": ..., "requestId": ..., "stackTrace": [...]}`)."""
 
     payload: bytes
     request_id: str

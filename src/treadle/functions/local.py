@@ -4,19 +4,18 @@
 from __future__ import annotations
 
 import logging
-import secrets
-import time
 import uuid
 from collections.abc import Sequence
 
 from treadle.functions import failures
-from treadle.functions.catalog import Catalog, FunctionUnusable
+from treadle.functions.catalog import Catalog, FunctionUnusableError
 from treadle.functions.contract import FunctionInfo, FunctionNotFound, Invocation
 from treadle.functions.guardian import Guardian
 from treadle.functions.logs import LogFiles, LogSink
 from treadle.functions.options import FunctionOptions
 from treadle.functions.pool import Pool
 from treadle.functions.runtime_api import RuntimeApi
+from treadle.functions.trace import new_trace_id
 from treadle.functions.worker import Request, Surroundings
 
 _log = logging.getLogger(__name__)
@@ -61,7 +60,7 @@ class LocalFunctions:
             function = self._catalog.get(name)
         except FunctionNotFound:
             raise FunctionNotFound(f"Function not found: {function_arn}") from None
-        except FunctionUnusable as error:
+        except FunctionUnusableError as error:
             document = failures.unusable(str(error))
             return Invocation(payload=document, request_id=request_id, function_error="Unhandled")
         longest = float(function.timeout_seconds)
@@ -70,7 +69,7 @@ class LocalFunctions:
             request_id=request_id,
             function_arn=function_arn,
             timeout_seconds=longest if timeout_seconds is None else min(longest, timeout_seconds),
-            trace_id=trace_id or _new_trace_id(),
+            trace_id=trace_id or new_trace_id(),
             client_context=client_context,
         )
         return await self._pool.run(function, request)
@@ -83,7 +82,7 @@ class LocalFunctions:
                 function = self._catalog.get(name)
             except FunctionNotFound:  # removed meanwhile
                 continue
-            except FunctionUnusable as error:
+            except FunctionUnusableError as error:
                 _log.warning("Function %s cannot be run: %s", name, error)
                 continue
             found.append(
@@ -95,8 +94,3 @@ class LocalFunctions:
                 )
             )
         return found
-
-
-def _new_trace_id() -> str:
-    """A trace that nobody samples, as Lambda makes one for a caller that brings none."""
-    return f"Root=1-{int(time.time()):08x}-{secrets.token_hex(12)};Parent={secrets.token_hex(8)};Sampled=0"

@@ -292,7 +292,7 @@ class Worker:
         self._owner.worker_gone(self)
 
     def _kill_group(self) -> None:
-        # The group exists as long as any process is in it. Before the worker has been reaped its number can be
+        # The group exists as long as any process is in it. Before the worker is reaped its number can be
         # nobody else's; after that it is used once more, at once, for what the worker left behind.
         if self._transport is not None and not self.exited.done():
             with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -48,6 +48,6 @@ class TaskRunner(Protocol):
         ...
 
     def refuses(self, resource: Resource) -> str | None:
-        """Why this server cannot run tasks of `resource` at all, or None if it can. Asked when a definition is
-        checked, so that nobody learns it in the middle of a run."""
+        """Why this server cannot run tasks of `resource` at all, or None if it can. Asked when a definition
+        is checked, so that nobody learns it in the middle of a run."""
         ...
