@@ -33,6 +33,9 @@ _SIGNS: dict[Mark, tuple[str, str]] = {
 """Sign and style of each mark. A running row turns a spinner where rows are drawn in place."""
 
 
+_TITLE_COLUMNS = 36
+"""At least; the columns would jump about as states come and go."""
+
 _JSON_INDENT_MAX = 40
 """Columns. JSON nested deeper than this is left on one line."""
 
@@ -117,7 +120,7 @@ def _is_fresh_map(node: Node) -> bool:
 def table(rows: list[Row], turn: float) -> Table:
     """The rows, with durations in a column. `turn`: seconds, for the spinners."""
     grid = Table.grid(padding=(0, 2))
-    grid.add_column(no_wrap=True)
+    grid.add_column(no_wrap=True, min_width=_TITLE_COLUMNS)
     grid.add_column(justify="right", no_wrap=True)
     grid.add_column(overflow="fold")
     frame = _SPINNER[int(turn * _SPINNER_TURNS_PER_SECOND * len(_SPINNER)) % len(_SPINNER)]
@@ -129,7 +132,7 @@ def table(rows: list[Row], turn: float) -> Table:
 
 def _line(row: Row) -> Text:
     title = _title(row, None)
-    title.pad_right(max(40 - title.cell_len, 0))
+    title.pad_right(max(_TITLE_COLUMNS - title.cell_len, 0))
     return Text.assemble(title, (f"{_duration(row):>10}", "dim"), "  " if row.note else "", _note(row))
 
 
