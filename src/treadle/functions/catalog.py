@@ -102,8 +102,11 @@ class Catalog:
             return known[1]
         self._found.pop(name, None)
         function = self._read(name, None if known is None else known[1])
-        spent = self._monotonic() - begun
-        self._found[name] = (begun + max(self._rescan_seconds, spent * _SCAN_SHARE), function)
+        if self._rescan_seconds:
+            pause = max(self._rescan_seconds, (self._monotonic() - begun) * _SCAN_SHARE)
+            self._found[name] = (begun + pause, function)
+        else:
+            self._found[name] = (begun, function)
         return function
 
     def names(self) -> list[str]:

@@ -37,12 +37,17 @@ class Guardian:
             "-S",
             _SCRIPT,
             stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+        await self._process.ready
         for group in self._groups:
             self._process.tell(f"+{group}\n")
+
+    @property
+    def pid(self) -> int | None:
+        return None if self._process is None else self._process.pid
 
     async def close(self) -> None:
         self._closing = True
@@ -71,13 +76,20 @@ class Guardian:
 class _Process(asyncio.SubprocessProtocol):
     def __init__(self, lost: Callable[[], None]) -> None:
         self._lost = lost
-        self._exited: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self.ready: asyncio.Future[None] = loop.create_future()
+        """Done when it can be relied on."""
+        self._exited: asyncio.Future[None] = loop.create_future()
         self._transport: asyncio.SubprocessTransport
         self._pipe: asyncio.WriteTransport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.SubprocessTransport, transport)
         self._pipe = cast(asyncio.WriteTransport, self._transport.get_pipe_transport(0))
+
+    @property
+    def pid(self) -> int:
+        return self._transport.get_pid()
 
     def tell(self, line: str) -> None:
         if not self._pipe.is_closing():
@@ -86,8 +98,15 @@ class _Process(asyncio.SubprocessProtocol):
     async def end(self) -> None:
         self._pipe.close()
         await self._exited
-        self._transport.close()
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        if not self.ready.done():
+            self.ready.set_result(None)
 
     def process_exited(self) -> None:
+        self._transport.close()
         self._exited.set_result(None)
-        self._lost()
+        if self.ready.done():
+            self._lost()
+        else:
+            self.ready.set_exception(RuntimeError("the guardian of the workers could not be started"))

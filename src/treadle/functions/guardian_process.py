@@ -15,6 +15,7 @@ import sys
 def main() -> None:
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
+    print("ready", flush=True)  # noqa: T201 - the server waits for it
     groups: set[int] = set()
     for line in sys.stdin:
         group = int(line[1:])

@@ -27,4 +27,5 @@ class FunctionOptions(Struct, frozen=True, kw_only=True):
     """Values of INHERITED_VARIABLES, as far as they are set."""
     limits: Limits = DEFAULT_LIMITS
     rescan_seconds: float = 0.1
-    """The folder is looked at for changes at most this often (seconds of real time)."""
+    """The folder is looked at for changes at most this often (seconds of real time).
+    0: for each invocation."""

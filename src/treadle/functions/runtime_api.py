@@ -127,7 +127,7 @@ class _Connection(asyncio.Protocol):
         self._body: list[bytes] = []
         self._body_bytes = 0
         self._head_bytes = 0
-        self._in_head = True
+        self._in_head = False
         self._waiting: Seat | None = None
 
     # -- the connection ------------------------------------------------------------------------------------
@@ -146,11 +146,6 @@ class _Connection(asyncio.Protocol):
         self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        if self._in_head:
-            self._head_bytes += len(data)
-            if self._head_bytes > self._limits.function_header_bytes:
-                self._transport.abort()
-                return
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserCallbackError:  # not the sender's fault: something we call has a bug
@@ -159,11 +154,16 @@ class _Connection(asyncio.Protocol):
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._answer(_BAD_REQUEST)
             self._transport.close()
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > self._limits.function_header_bytes:
+                self._transport.abort()
 
     # -- one request (called by the parser) ----------------------------------------------------------------
 
     def on_message_begin(self) -> None:
-        self._url, self._body, self._body_bytes = b"", [], 0
+        self._in_head, self._head_bytes, self._url = True, 0, b""
+        self._body, self._body_bytes = [], 0
 
     def on_url(self, url: bytes) -> None:
         self._url += url
@@ -179,7 +179,6 @@ class _Connection(asyncio.Protocol):
             self._body.clear()
 
     def on_message_complete(self) -> None:
-        self._in_head, self._head_bytes = True, 0
         answer = self._route()
         if answer is not None:
             self._answer(answer)

@@ -102,7 +102,7 @@ def _checked(request: TaskRequest, limits: Limits) -> _Call | TaskOutcome:
         # Not an error of AWS's: this server cannot do it, and says so.
         return TaskOutcome(
             error="Lambda.SdkClientException",
-            cause=f"Treadle does not run InvocationType '{parameters['InvocationType']}' of lambda:invoke yet",
+            cause=f"Treadle does not run lambda:invoke as '{parameters['InvocationType']}' yet",
         )
     function_name = parameters["FunctionName"]
     match = _FUNCTION_NAME.fullmatch(function_name)

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+
+import pytest
+
+from treadle.functions.guardian import Guardian
+
+
+async def sleeper() -> asyncio.subprocess.Process:
+    arguments = ["-I", "-S", "-c", "import time; time.sleep(3600)"]
+    return await asyncio.create_subprocess_exec(sys.executable, *arguments, start_new_session=True)
+
+
+async def test_kills_what_it_watches_and_nothing_else() -> None:
+    guardian = Guardian()
+    await guardian.start()
+    watched, dropped = await sleeper(), await sleeper()
+    guardian.watch(watched.pid)
+    guardian.watch(dropped.pid)
+    guardian.unwatch(dropped.pid)
+    await guardian.close()  # its pipe ends, as it does when the server dies
+    assert await asyncio.wait_for(watched.wait(), 20) == -signal.SIGKILL
+    assert dropped.returncode is None
+    dropped.kill()
+    await dropped.wait()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+async def test_ignores_what_a_terminal_sends(number: int) -> None:
+    guardian = Guardian()
+    await guardian.start()
+    watched = await sleeper()
+    guardian.watch(watched.pid)
+    assert guardian.pid is not None
+    os.kill(guardian.pid, number)
+    await guardian.close()
+    assert await asyncio.wait_for(watched.wait(), 20) == -signal.SIGKILL
+
+
+async def test_is_replaced_and_told_all_again() -> None:
+    lost = asyncio.Event()
+
+    class Tell(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lost.set()
+
+    logger, handler = logging.getLogger("treadle.functions.guardian"), Tell()
+    logger.addHandler(handler)
+    guardian = Guardian()
+    await guardian.start()
+    watched = await sleeper()
+    guardian.watch(watched.pid)
+    assert guardian.pid is not None
+    os.kill(guardian.pid, signal.SIGKILL)
+    await asyncio.wait_for(lost.wait(), 20)
+    logger.removeHandler(handler)
+    await guardian.close()
+    assert await asyncio.wait_for(watched.wait(), 20) == -signal.SIGKILL

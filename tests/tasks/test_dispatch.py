@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from treadle.language.resources import parse_resource
+from treadle.tasks.contract import TaskOutcome
+from treadle.tasks.dispatch import Dispatch
+
+from .fakes import FUNCTION, INVOKE, FakeFunctions, request
+
+
+class Reports:
+    def __init__(self) -> None:
+        self.outcomes: list[TaskOutcome] = []
+        self._arrived = asyncio.Event()
+
+    def __call__(self, outcome: TaskOutcome) -> None:
+        self.outcomes.append(outcome)
+        self._arrived.set()
+
+    async def next(self) -> TaskOutcome:
+        await asyncio.wait_for(self._arrived.wait(), 20)
+        self._arrived.clear()
+        return self.outcomes[-1]
+
+
+async def test_reports_once_and_later() -> None:
+    reports = Reports()
+    dispatch = Dispatch(FakeFunctions(b"7"))
+    dispatch.run(request(FUNCTION), reports)
+    assert not reports.outcomes
+    outcome = await reports.next()
+    assert outcome.output is not None
+    assert outcome.output.text == "7"
+    dispatch.cancel("token")
+    await asyncio.sleep(0)
+    assert len(reports.outcomes) == 1
+
+
+async def test_routes_integrations() -> None:
+    reports = Reports()
+    Dispatch(FakeFunctions(b"7")).run(request(INVOKE, {"FunctionName": "pay"}), reports)
+    outcome = await reports.next()
+    assert outcome.output is not None
+    assert outcome.output.value["Payload"] == 7
+
+
+async def test_cancel_ends_the_work_and_reports_nothing() -> None:
+    functions = FakeFunctions()
+    functions.hold = asyncio.Event()
+    dispatch, reports, others = Dispatch(functions), Reports(), Reports()
+    dispatch.run(request(FUNCTION, token="one"), reports)
+    dispatch.run(request(FUNCTION, token="two"), others)
+    await asyncio.sleep(0)
+    dispatch.cancel("one")
+    dispatch.cancel("unknown")
+    await asyncio.wait_for(functions.cancelled.wait(), 20)
+    functions.hold.set()
+    await others.next()
+    assert not reports.outcomes
+
+
+async def test_cancel_at_the_moment_of_the_answer() -> None:
+    functions = FakeFunctions()
+    functions.hold = asyncio.Event()
+    dispatch, reports = Dispatch(functions), Reports()
+    dispatch.run(request(FUNCTION), reports)
+    await asyncio.sleep(0)
+    functions.hold.set()
+    await asyncio.sleep(0)  # the task is done, its report is on the way
+    dispatch.cancel("token")
+    dispatch.run(request(FUNCTION), reports)
+    await reports.next()
+    assert len(reports.outcomes) == 1
+
+
+async def test_a_second_delivery_does_no_second_work() -> None:
+    functions = FakeFunctions()
+    functions.hold = asyncio.Event()
+    dispatch, reports = Dispatch(functions), Reports()
+    dispatch.run(request(FUNCTION), reports)
+    dispatch.run(request(FUNCTION), reports)
+    functions.hold.set()
+    await reports.next()
+    assert (len(functions.calls), len(reports.outcomes)) == (1, 1)
+
+
+async def test_a_bug_fails_the_task_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    functions, reports = FakeFunctions(), Reports()
+    functions.bug = ZeroDivisionError("the bug")
+    Dispatch(functions).run(request(FUNCTION), reports)
+    outcome = await reports.next()
+    assert (outcome.error, outcome.output) == ("States.Runtime", None)
+    assert "ZeroDivisionError: the bug" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("resource", "refusal"),
+    [
+        (FUNCTION, None),
+        (FUNCTION + ":PROD", None),
+        ("arn:aws-cn:lambda:cn-north-1:1:function:x", None),
+        (INVOKE, None),
+        ("arn:aws:states:::sqs:sendMessage", "Treadle does not run 'sqs:sendMessage' tasks yet"),
+        (INVOKE + ".waitForTaskToken", "Treadle does not run 'lambda:invoke.waitForTaskToken' tasks yet"),
+        (INVOKE + ".sync", "Treadle does not run 'lambda:invoke.sync' tasks yet"),
+        ("arn:aws:states:::aws-sdk:lambda:invoke", "Treadle does not run 'aws-sdk:lambda:invoke' tasks yet"),
+        ("arn:aws:states:eu-west-1:123456789012:activity:a", "Treadle does not run activities yet"),
+    ],
+)
+async def test_refuses_what_is_not_built(resource: str, refusal: str | None) -> None:
+    parsed = parse_resource(resource)
+    assert parsed is not None
+    dispatch, reports = Dispatch(FakeFunctions()), Reports()
+    assert dispatch.refuses(parsed) == refusal
+    if refusal is not None:  # whoever did not ask is told so when it runs
+        dispatch.run(request(resource), reports)
+        assert (await reports.next()).cause == refusal
