@@ -1,4 +1,4 @@
-"""Functions without processes: what tasks make of an invocation is tested here, workers in tests/functions."""
+"""Functions without processes: what tasks make of an invocation is tested here, workers elsewhere."""
 
 from __future__ import annotations
 

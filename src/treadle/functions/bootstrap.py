@@ -1,23 +1,29 @@
 """The first thing a worker runs: hands over to the official runtime interface client.
 
 Started as a script with the handler and `first` or `shared` as its arguments, never imported by the server.
-It does two things that `python -m awslambdaric` does not:
+It does three things that `python -m awslambdaric` does not:
 
 - The function's folder goes first on the import path, as /var/task is on Lambda.  A folder that is `shared`
   by several functions goes behind the standard library: one function's `email.py` is not another's `email`.
 - AWS_LAMBDA_RUNTIME_API holds `host:port/secret`.  The client's native half appends its paths to that, and
   all is well; its Python half, which reports errors of the start, takes it for a host name.  There the
   secret is moved to where it belongs.
+- Where the client has no native half (outside Linux), `plain_runtime_client.py` takes its place.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 from typing import Any
 
 
 def main() -> None:
+    if importlib.util.find_spec("runtime_client") is None:
+        from treadle.functions import plain_runtime_client
+
+        sys.modules["runtime_client"] = plain_runtime_client
     from awslambdaric import __main__ as client
     from awslambdaric.lambda_runtime_client import LambdaRuntimeClient
 

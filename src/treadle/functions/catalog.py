@@ -8,6 +8,7 @@ A function is a file or a folder; the first row that matches wins:
     functions/NAME/app.py                   app.handler, or app.lambda_handler
 
 Names that begin with `_` or `.` are no functions (`_shared.py` is a module that functions import).
+A handler can import what lies beside it, and what is installed in the Python that runs Treadle (boto3, say).
 Settings are optional: `functions/NAME.toml` or `functions/NAME/function.toml`, see `Settings`.
 
 User code is never imported here: the attribute is found in the syntax tree.  If the file cannot be parsed, or
