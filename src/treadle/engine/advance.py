@@ -1,0 +1,137 @@
+"""The engine's one door: an execution, something that happened, and the time, give events and commands.
+
+`advance` changes the execution in memory and does nothing else.  The caller commits the events, and only then
+carries out the commands.  What comes too late (an answer to a task that has timed out, a timer that was
+overtaken) gives no events.
+"""
+
+from __future__ import annotations
+
+import heapq
+
+from msgspec import Struct
+
+from treadle.engine.execution import EXECUTION_TIMER, Branch, Execution, Phase
+from treadle.engine.history import HistoryEvent
+from treadle.engine.signals import (
+    Command,
+    Signal,
+    Start,
+    Stop,
+    TaskFailed,
+    TaskStarted,
+    TaskSucceeded,
+    TimerFired,
+)
+from treadle.engine.states.task_state import TaskNode
+from treadle.engine.states.wait_state import WaitNode
+from treadle.engine.turn import HistoryFull, Turn
+
+
+class Outcome(Struct, frozen=True):
+    events: list[HistoryEvent]
+    """To be committed before anything else happens."""
+    commands: list[Command]
+    """To be carried out after that."""
+    more: bool
+    """The execution gave up its turn with work left: signal it again with Start."""
+
+
+def advance(execution: Execution, signal: Signal, now: int) -> Outcome:
+    """Let `signal` happen to the execution at `now` (milliseconds since the epoch)."""
+    turn = Turn(execution, now)
+    if execution.status == "RUNNING":
+        try:
+            _receive(turn, signal)
+            turn.run()
+        except HistoryFull:
+            turn.fail_execution(
+                "States.Runtime",
+                f"The execution reached the maximum number of history events ({execution.program.history_events}).",
+            )
+    return Outcome(turn.events, turn.commands, bool(execution.ready))
+
+
+def fail(execution: Execution, error: str, cause: str, now: int) -> Outcome:
+    """End the execution because of a bug of ours."""
+    turn = Turn(execution, now)
+    if execution.status == "RUNNING":
+        turn.fail_execution(error, cause)
+    return Outcome(turn.events, turn.commands, False)
+
+
+def _receive(turn: Turn, signal: Signal) -> None:
+    match signal:
+        case Start():
+            _start(turn)
+        case TaskStarted(attempt, worker_name):
+            branch = turn.execution.attempts.get(attempt)
+            if branch is not None:
+                _task(branch).task_started(turn, branch, worker_name)
+        case TaskSucceeded(attempt, output):
+            branch = turn.execution.attempts.get(attempt)
+            if branch is not None:
+                _task(branch).task_succeeded(turn, branch, output)
+                turn.resume(branch)
+        case TaskFailed(attempt, error, cause):
+            branch = turn.execution.attempts.get(attempt)
+            if branch is not None:
+                _task(branch).task_failed(turn, branch, error, cause)
+                turn.resume(branch)
+        case TimerFired():
+            _fire_timers(turn)
+        case Stop(error, cause):
+            turn.end("ExecutionAborted", "ABORTED", error, cause)
+
+
+def _task(branch: Branch) -> TaskNode:
+    assert isinstance(branch.node, TaskNode)
+    return branch.node
+
+
+def _start(turn: Turn) -> None:
+    execution = turn.execution
+    if execution.next_event > 1:
+        return  # It has started before, and now has its next turn.
+    details = {"input": execution.input.text, "roleArn": execution.role_arn}
+    turn.emit(execution.root, "ExecutionStarted", details)
+    execution.ready.append(execution.root)
+
+
+def _fire_timers(turn: Turn) -> None:
+    """Fire everything that is due.
+
+    All time-outs are written before any of them takes effect: tasks that time out at the same moment say so
+    each, although the first failure aborts the others (recorded: timeouts--service_lambda_map_timeout).
+    """
+    due = _due_branches(turn)
+    if due is None:
+        turn.end("ExecutionTimedOut", "TIMED_OUT", "States.Timeout", None)
+        return
+    for branch in due:
+        if branch.phase is Phase.TASK:
+            _task(branch).write_timed_out(turn, branch)
+    for branch in due:
+        match branch.phase:
+            case Phase.TASK:
+                turn.fail_state(branch, "States.Timeout", None)
+            case Phase.WAIT:
+                assert isinstance(branch.node, WaitNode)
+                branch.node.timer_fired(turn, branch)
+            case Phase.RETRY:
+                branch.phase = Phase.ENTERED
+        turn.resume(branch)
+
+
+def _due_branches(turn: Turn) -> list[Branch] | None:
+    """The branches whose timers are due, in order; None if the whole execution is."""
+    execution = turn.execution
+    branches: list[Branch] = []
+    while (timer := execution.next_timer()) is not None and timer[0] <= turn.now:
+        if timer[1] == EXECUTION_TIMER:
+            return None
+        heapq.heappop(execution.timers)
+        branch = execution.branches[timer[1]]
+        branch.due = None
+        branches.append(branch)
+    return branches

@@ -1,0 +1,288 @@
+"""An execution in memory: a tree of branches, each standing at one state in one phase.
+
+The root branch runs the machine itself.  A Parallel or Map state forks branches and joins them again:
+
+    Execution
+      branches {0: root at ProcessAllItems, phase FORK, fork -> children {7, 8}}
+               {7: iteration 2 at CheckAvailability, phase TASK, attempt 31}
+               {8: iteration 3 at StartDelivery, phase RETRY, due ...}
+
+Nothing here is stored: `fold.py` rebuilds all of it from the history.  Branch numbers are given out in a
+fixed order (a fork takes one block for all its children when it starts), so that the fold finds the parent
+of any branch from its number alone.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any
+
+from treadle.document import EMPTY, Document
+
+if TYPE_CHECKING:
+    from treadle.engine.node import Node, ScopeProgram
+    from treadle.engine.program import Program
+
+ROOT = 0
+EXECUTION_TIMER = -1
+"""Stands for a branch number where the timer is that of the execution itself."""
+
+
+class Phase(IntEnum):
+    NEW = 0
+    """Its first state is not entered yet."""
+    ENTERED = 1
+    """Its state is entered, and to be executed next."""
+    TASK = 2
+    """Waits for the open task attempt."""
+    WAIT = 3
+    RETRY = 4
+    """Waits before its state is tried again."""
+    FORK = 5
+    """Waits for its children."""
+    DONE = 6
+
+
+class Branch:
+    """One line of control. `input` is the raw input of its state (or, while NEW, of its first state)."""
+
+    __slots__ = (
+        "attempt",
+        "caught",
+        "due",
+        "entered",
+        "entered_id",
+        "fork",
+        "id",
+        "input",
+        "item",
+        "last_event",
+        "node",
+        "parent",
+        "phase",
+        "position",
+        "retries",
+        "scope",
+    )
+
+    def __init__(
+        self,
+        id: int,
+        scope: ScopeProgram,
+        input: Document,
+        last_event: int,
+        parent: Branch | None = None,
+        position: int = 0,
+    ) -> None:
+        self.id = id
+        self.scope = scope
+        self.input = input
+        self.last_event = last_event
+        self.parent = parent
+        self.position = position
+        """Which child of its parent's fork this is."""
+        self.phase = Phase.NEW
+        self.node: Node | None = None
+        self.entered = 0
+        self.entered_id = 0
+        self.retries: list[int] | None = None
+        """How often each retrier of the state has been used since it was entered."""
+        self.due: int | None = None
+        """When its timer fires, in any of the phases TASK, WAIT and RETRY."""
+        self.attempt: Attempt | None = None
+        self.fork: Fork | None = None
+        self.item: MapItem | None = None
+        """The item of the Map iteration that this branch runs, or is part of."""
+        self.caught: int | None = None
+        """While its state is left through a catcher: which."""
+
+    @property
+    def retry_count(self) -> int:
+        return sum(self.retries) if self.retries else 0
+
+
+class Attempt:
+    """An open attempt of a task: its id is that of the event that scheduled it."""
+
+    __slots__ = ("id", "input", "timeout_seconds")
+
+    def __init__(self, id: int, input: Document, timeout_seconds: int | None) -> None:
+        self.id = id
+        self.input = input
+        self.timeout_seconds = timeout_seconds
+
+
+class MapItem:
+    __slots__ = ("index", "value")
+
+    def __init__(self, index: int, value: Any) -> None:
+        self.index = index
+        self.value = value
+
+
+class Fork:
+    """The children of a Parallel or Map state at work. Children are created as they start."""
+
+    __slots__ = ("base", "children", "input", "items", "length", "limit", "results", "started")
+
+    def __init__(self, base: int, length: int) -> None:
+        self.base = base
+        """Branch number of the first child; the child at position p is number base + p."""
+        self.length = length
+        self.limit = length
+        """How many children may run at once."""
+        self.children: dict[int, Branch] = {}
+        self.results: dict[int, Document] = {}
+        self.started = 0
+        """How many children have been started: of a Map, as many as its limit allows."""
+        self.items: list[Any] = []
+        """The items of a Map."""
+        self.input = EMPTY
+        """The effective input of the state."""
+
+
+class Execution:
+    """The state of one execution, and the facts about it that its context object shows."""
+
+    __slots__ = (
+        "arn",
+        "attempts",
+        "branches",
+        "cause",
+        "error",
+        "forks",
+        "input",
+        "machine_arn",
+        "machine_name",
+        "name",
+        "next_branch",
+        "next_event",
+        "output",
+        "program",
+        "ready",
+        "role_arn",
+        "started",
+        "status",
+        "stopped",
+        "timers",
+    )
+
+    def __init__(
+        self,
+        *,
+        program: Program,
+        arn: str,
+        name: str,
+        machine_arn: str,
+        machine_name: str,
+        role_arn: str,
+        input: Document,
+        started: int,
+    ) -> None:
+        self.program = program
+        self.arn = arn
+        self.name = name
+        self.machine_arn = machine_arn
+        self.machine_name = machine_name
+        self.role_arn = role_arn
+        self.input = input
+        self.started = started
+        self.stopped: int | None = None
+        self.status = "RUNNING"
+        self.output: Document | None = None
+        self.error: str | None = None
+        self.cause: str | None = None
+        self.next_event = 1
+        root = Branch(ROOT, program.scope, input, last_event=0)
+        self.branches: dict[int, Branch] = {ROOT: root}
+        self.next_branch = ROOT + 1
+        self.forks: list[tuple[int, Branch]] = []
+        """(base, owner) of every fork that ever started, by base: how the fold finds a branch's parent."""
+        self.attempts: dict[int, Branch] = {}
+        """Open task attempts, by id."""
+        self.ready: deque[Branch] = deque()
+        """Branches in phase NEW or ENTERED, to be run in this order."""
+        self.timers: list[tuple[int, int]] = []
+        """Heap of (due, branch number). An entry counts only while its branch still has that due time."""
+        self.set_execution_timer()
+
+    def set_execution_timer(self) -> None:
+        heapq.heappush(self.timers, (self.deadline, EXECUTION_TIMER))
+
+    @property
+    def deadline(self) -> int:
+        """When the execution times out as a whole."""
+        return self.started + self.program.timeout_seconds * 1_000
+
+    @property
+    def root(self) -> Branch:
+        return self.branches[ROOT]
+
+    def set_timer(self, branch: Branch, due: int) -> None:
+        branch.due = due
+        heapq.heappush(self.timers, (due, branch.id))
+
+    def next_timer(self) -> tuple[int, int] | None:
+        """The earliest timer that still counts."""
+        timers = self.timers
+        while timers:
+            due, number = timers[0]
+            if number == EXECUTION_TIMER:
+                return timers[0]
+            branch = self.branches.get(number)
+            if branch is not None and branch.due == due:
+                return timers[0]
+            heapq.heappop(timers)
+        return None
+
+    @property
+    def region(self) -> str:
+        return self.machine_arn.split(":")[3]
+
+    def open_attempt(self, branch: Branch, attempt: int, data: Document, timeout_seconds: int | None, now: int) -> None:
+        branch.phase = Phase.TASK
+        branch.attempt = Attempt(attempt, data, timeout_seconds)
+        self.attempts[attempt] = branch
+        if timeout_seconds is not None:
+            self.set_timer(branch, now + timeout_seconds * 1_000)
+
+    def close_attempt(self, branch: Branch) -> None:
+        assert branch.attempt is not None
+        del self.attempts[branch.attempt.id]
+        branch.attempt = None
+        branch.due = None
+
+    def open_fork(self, owner: Branch, length: int) -> Fork:
+        """A fork under `owner`, with a block of branch numbers for all its children."""
+        fork = Fork(self.next_branch, length)
+        self.next_branch += length
+        if length:
+            self.forks.append((fork.base, owner))
+        owner.fork = fork
+        owner.phase = Phase.FORK
+        return fork
+
+    def open_child(
+        self,
+        owner: Branch,
+        fork: Fork,
+        position: int,
+        scope: ScopeProgram,
+        data: Document,
+        item: MapItem | None,
+    ) -> Branch:
+        """A child that is ready to enter its first state."""
+        child = Branch(fork.base + position, scope, data, owner.last_event, owner, position)
+        child.item = item
+        fork.children[position] = child
+        self.branches[child.id] = child
+        self.ready.append(child)
+        return child
+
+    def close_child(self, fork: Fork, child: Branch, output: Document) -> None:
+        """A child is at its end."""
+        fork.results[child.position] = output
+        del fork.children[child.position]
+        del self.branches[child.id]

@@ -1,0 +1,177 @@
+"""From a history back to the execution: how an execution is resumed after a restart, or after it was dropped
+from memory.
+
+Each event is applied to a fresh Execution, in order.  Nothing is decided again: outputs stand in StateExited
+events, inputs of open tasks in Scheduled events, the moments of waits and retries in notes.  The one thing
+that is evaluated again is the input of a Parallel's branches and a Map's items, which the history does not
+hold; the same input, context and seed give the same values.
+
+    event                        what it does to its branch
+    ...StateEntered              stands at the state, to be executed
+    ...StateExited               holds the output; the branch ends here unless the state leads on
+    ...Scheduled                 opens a task attempt        ...Succeeded/Failed/TimedOut   closes it
+    WaitScheduled (note)         waits                       RetryScheduled (note)          waits to try again
+    Map/ParallelStateStarted     opens a fork                Map/ParallelState...           closes it
+    MapIterationStarted          opens a child               MapIterationSucceeded          closes it
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+
+from treadle.document import Document
+from treadle.engine.execution import Branch, Execution, Phase
+from treadle.engine.history import LEAF_TYPES, TERMINAL_TYPES, HistoryEvent
+from treadle.engine.signals import RunTask
+from treadle.engine.states.choice_state import ChoiceNode
+from treadle.engine.states.map_state import MapNode
+from treadle.engine.states.parallel_state import ParallelNode
+from treadle.engine.states.task_state import ENDED_TYPES, SCHEDULED_TYPES, TaskNode
+from treadle.engine.turn import Turn
+
+_fork_closed = frozenset(
+    {"MapStateSucceeded", "MapStateFailed", "ParallelStateSucceeded", "ParallelStateFailed", "RetryScheduled"}
+)
+_fork_opened = frozenset({"MapStateStarted", "ParallelStateStarted"})
+
+
+def fold(execution: Execution, events: Iterable[HistoryEvent]) -> None:
+    """Bring a fresh execution to where these events left it. Raises if they are not its history."""
+    for event in events:
+        _apply(execution, event)
+    waiting = [branch for branch in execution.branches.values() if branch.phase in (Phase.NEW, Phase.ENTERED)]
+    execution.ready.clear()
+    if execution.status == "RUNNING":
+        execution.ready.extend(sorted(waiting, key=lambda branch: branch.id))
+
+
+def open_tasks(execution: Execution) -> list[RunTask]:
+    """The tasks that were in flight: to be carried out again."""
+    tasks: list[RunTask] = []
+    for branch in execution.attempts.values():
+        node, attempt = branch.node, branch.attempt
+        assert isinstance(node, TaskNode)
+        assert attempt is not None
+        tasks.append(node.run_task(attempt.id, attempt.input, attempt.timeout_seconds))
+    return tasks
+
+
+def _apply(execution: Execution, event: HistoryEvent) -> None:
+    kind = event.type
+    if event.id:
+        execution.next_event = event.id
+    branch = execution.branches.get(event.branch)
+    if kind == "MapIterationStarted":
+        branch = _open_iteration(execution, event.branch)
+    if branch is None:
+        return  # It was aborted: what is said of it afterwards changes nothing.
+    if kind.endswith("StateEntered"):
+        _enter(branch, event)
+    elif kind.endswith("StateExited"):
+        _exit(execution, branch, event)
+    elif kind in SCHEDULED_TYPES:
+        _schedule(execution, branch, event)
+    elif kind in ENDED_TYPES:
+        execution.close_attempt(branch)
+    elif kind in _fork_opened:
+        assert isinstance(branch.node, MapNode | ParallelNode)
+        branch.last_event = event.id
+        branch.node.fork_again(Turn(execution, event.timestamp), branch)
+    elif kind == "MapIterationSucceeded":
+        _close_child(execution, branch)
+    elif kind in _fork_closed:
+        _close_fork(execution, branch)
+    elif kind.endswith("StateAborted") and branch.attempt is not None:
+        execution.close_attempt(branch)
+    if kind in ("WaitScheduled", "RetryScheduled"):
+        _wait(execution, branch, event)
+    elif kind == "ErrorCaught":
+        branch.caught = event.details["catcher"]
+    elif kind in TERMINAL_TYPES:
+        _end(execution, event)
+    branch.last_event = event.previous_id if kind in LEAF_TYPES else event.id
+    if event.id:
+        execution.next_event = event.id + 1
+
+
+def _enter(branch: Branch, event: HistoryEvent) -> None:
+    branch.node = branch.scope.nodes[event.details["name"]]
+    branch.input = Document(text=event.details["input"])
+    branch.entered = event.timestamp
+    branch.entered_id = event.id
+    branch.retries = None
+    branch.caught = None
+    branch.phase = Phase.ENTERED
+
+
+def _exit(execution: Execution, branch: Branch, event: HistoryEvent) -> None:
+    node = branch.node
+    assert node is not None
+    branch.input = Document(text=event.details["output"])
+    branch.due = None
+    leads_on = branch.caught is not None or node.next is not None or isinstance(node, ChoiceNode)
+    if leads_on:
+        return  # The StateEntered event of the next state is in the same commit.
+    branch.phase = Phase.DONE
+    if branch.parent is not None and isinstance(branch.parent.node, ParallelNode):
+        _close_child(execution, branch)
+
+
+def _schedule(execution: Execution, branch: Branch, event: HistoryEvent) -> None:
+    details = event.details
+    text = details["parameters"] if "parameters" in details else details["input"]
+    execution.open_attempt(branch, event.id, Document(text=text), details.get("timeoutInSeconds"), event.timestamp)
+
+
+def _wait(execution: Execution, branch: Branch, event: HistoryEvent) -> None:
+    if event.type == "WaitScheduled":
+        branch.phase = Phase.WAIT
+    else:
+        assert branch.node is not None
+        if branch.retries is None:
+            branch.retries = [0] * len(branch.node.handlers.retriers)
+        branch.retries[event.details["retrier"]] += 1
+        branch.phase = Phase.RETRY
+    execution.set_timer(branch, event.details["due"])
+
+
+def _end(execution: Execution, event: HistoryEvent) -> None:
+    execution.status = TERMINAL_TYPES[event.type]
+    execution.stopped = event.timestamp
+    output = event.details.get("output")
+    execution.output = None if output is None else Document(text=output)
+    execution.error = event.details.get("error")
+    execution.cause = event.details.get("cause")
+    execution.attempts.clear()
+    execution.timers.clear()
+
+
+# -- forks -------------------------------------------------------------------------------------------------
+
+
+def _open_iteration(execution: Execution, number: int) -> Branch:
+    """The child of a Map that has this branch number: the fork with the last base up to it is its own."""
+    place = bisect_right(execution.forks, number, key=lambda entry: entry[0]) - 1
+    base, owner = execution.forks[place]
+    assert isinstance(owner.node, MapNode)
+    return owner.node.start_again(execution, owner, number - base)
+
+
+def _close_child(execution: Execution, child: Branch) -> None:
+    owner = child.parent
+    assert owner is not None
+    assert owner.fork is not None
+    execution.close_child(owner.fork, child, child.input)
+
+
+def _close_fork(execution: Execution, owner: Branch) -> None:
+    """The state is done with its children, however they ended."""
+    fork, owner.fork = owner.fork, None
+    if fork is None:
+        return
+    for child in fork.children.values():
+        if child.attempt is not None:
+            execution.close_attempt(child)
+        _close_fork(execution, child)
+        del execution.branches[child.id]

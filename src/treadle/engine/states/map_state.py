@@ -1,0 +1,152 @@
+"""Map (inline): runs its processor once for each item of an array, at most so many at a time.
+
+    MapStateEntered ─ MapStateStarted ─┬─ MapIterationStarted ─ ... ─┬─▶ MapStateSucceeded
+                                       └─ MapIterationStarted ─ ... ─┘
+
+An iteration starts when another ends; its event is linked to the last one of that other (recorded:
+scenarios--map_state).  The items are evaluated when the state starts.  After a restart they are evaluated
+again, from the same input and with the same seed, if iterations are still to start.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from treadle.document import Document
+from treadle.engine.context import context_object
+from treadle.engine.execution import Branch, Execution, Fork, MapItem, Phase
+from treadle.engine.failure import Handlers
+from treadle.engine.node import FieldCompiler, InputFlow, OutputFlow, ScopeProgram, read_integer
+from treadle.engine.states.fork import abort_children
+from treadle.expressions.bindings import Bindings
+from treadle.expressions.errors import EvaluationError
+from treadle.language.definition import MapState
+
+if TYPE_CHECKING:
+    from treadle.engine.turn import Turn
+
+
+class MapNode:
+    entered_type = "MapStateEntered"
+    exited_type = "MapStateExited"
+    aborted_type = "MapStateAborted"
+
+    def __init__(self, state: MapState, compiler: FieldCompiler, scope: ScopeProgram, handlers: Handlers) -> None:
+        self.name = state.name
+        self.next = state.next
+        self.handlers = handlers
+        self._scope = scope
+        self._state = state
+        self._input = InputFlow(compiler)
+        self._items_path = compiler.path("ItemsPath", state.items_path)
+        self._item_selector = compiler.template("ItemSelector", state.item_selector)
+        self._concurrency_path = compiler.path("MaxConcurrencyPath", state.max_concurrency_path)
+        self._output = OutputFlow(compiler, state.result_path, state.result_selector)
+        self._concurrency_max = compiler.limits.map_concurrency
+
+    # -- starting ------------------------------------------------------------------------------------------
+
+    def execute(self, turn: Turn, branch: Branch) -> None:
+        data = self._input(turn, branch)
+        limit = self._limit(turn, branch, data)
+        items = self._items(turn, branch, data)
+        turn.emit(branch, "MapStateStarted", {"length": len(items)})
+        fork = self._open_fork(turn.execution, branch, data, items, limit)
+        if not items:
+            self._succeed(turn, branch, fork)
+            return
+        while len(fork.children) < fork.limit and fork.started < fork.length:
+            self._start_iteration(turn, branch, fork, branch.last_event)
+
+    def _open_fork(self, execution: Execution, branch: Branch, data: Document, items: list[Any], limit: int) -> Fork:
+        fork = execution.open_fork(branch, length=len(items))
+        fork.limit = limit
+        fork.items = items
+        fork.input = data
+        return fork
+
+    def fork_again(self, turn: Turn, branch: Branch) -> None:
+        """What the fold does for a MapStateStarted event."""
+        data = self._input(turn, branch)
+        self._open_fork(turn.execution, branch, data, self._items(turn, branch, data), self._limit(turn, branch, data))
+
+    def start_again(self, execution: Execution, owner: Branch, position: int) -> Branch:
+        """What the fold does for a MapIterationStarted event."""
+        fork = owner.fork
+        assert fork is not None
+        return self._open_iteration(execution, owner, fork, position)
+
+    def _limit(self, turn: Turn, branch: Branch, data: Document) -> int:
+        wanted = self._state.max_concurrency
+        if self._concurrency_path is not None and self._state.max_concurrency_path is not None:
+            wanted = read_integer(
+                turn,
+                branch,
+                self._concurrency_path,
+                "MaxConcurrencyPath",
+                self._state.max_concurrency_path,
+                data,
+            )
+        return min(wanted, self._concurrency_max) if wanted > 0 else self._concurrency_max
+
+    def _items(self, turn: Turn, branch: Branch, data: Document) -> list[Any]:
+        items = data.value if self._items_path is None else self._items_path(turn.bindings(branch, data))
+        if not isinstance(items, list):
+            raise EvaluationError(f"Map state input must be an array but was: {Document(items).text}")
+        return items
+
+    # -- iterations ----------------------------------------------------------------------------------------
+
+    def _start_iteration(self, turn: Turn, owner: Branch, fork: Fork, previous: int) -> None:
+        child = self._open_iteration(turn.execution, owner, fork, fork.started)
+        child.last_event = previous
+        turn.emit(child, "MapIterationStarted", {"name": self.name, "index": child.position})
+
+    def _open_iteration(self, execution: Execution, owner: Branch, fork: Fork, position: int) -> Branch:
+        fork.started = position + 1
+        item = MapItem(position, fork.items[position])
+        data = self._iteration_input(execution, owner, fork, item)
+        return execution.open_child(owner, fork, position, self._scope, data, item)
+
+    def _iteration_input(self, execution: Execution, owner: Branch, fork: Fork, item: MapItem) -> Document:
+        if self._item_selector is None:
+            return Document(item.value)
+        bindings = Bindings(
+            fork.input.value,
+            lambda: context_object(execution, owner, item),
+            seed=f"{execution.arn}#{owner.entered_id}[{item.index}]",
+        )
+        return Document(self._item_selector(bindings))
+
+    def child_succeeded(self, turn: Turn, owner: Branch, child: Branch, output: Document) -> None:
+        fork = owner.fork
+        assert fork is not None
+        turn.emit(child, "MapIterationSucceeded", {"name": self.name, "index": child.position})
+        turn.execution.close_child(fork, child, output)
+        owner.last_event = child.last_event
+        try:
+            if fork.started < fork.length:
+                self._start_iteration(turn, owner, fork, child.last_event)
+            elif not fork.children:
+                self._succeed(turn, owner, fork)
+        except EvaluationError as error:
+            turn.fail_evaluation(owner, error)
+        turn.resume(owner)
+
+    def _succeed(self, turn: Turn, owner: Branch, fork: Fork) -> None:
+        owner.fork = None
+        owner.phase = Phase.ENTERED
+        turn.emit(owner, "MapStateSucceeded", {})
+        result = Document.array([fork.results[position] for position in range(fork.length)])
+        turn.leave(owner, self._output(turn, owner, result), self.next)
+
+    def child_failed(self, turn: Turn, owner: Branch, child: Branch, error: str | None, cause: str | None) -> None:
+
+        def write_iteration(branch: Branch, failed: bool) -> None:
+            kind = "MapIterationFailed" if failed else "MapIterationAborted"
+            turn.emit(branch, kind, {"name": self.name, "index": branch.position})
+
+        abort_children(turn, owner, child, write_iteration)
+        owner.last_event = child.last_event
+        turn.fail_state(owner, error, cause, "MapStateFailed")
+        turn.resume(owner)

@@ -1,0 +1,35 @@
+"""Pass: hands its input on, perhaps changed, or a fixed result."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import UNSET
+
+from treadle.document import Document
+from treadle.engine.node import NO_HANDLERS, FieldCompiler, InputFlow, OutputFlow
+from treadle.language.definition import PassState
+
+if TYPE_CHECKING:
+    from treadle.engine.execution import Branch
+    from treadle.engine.turn import Turn
+
+
+class PassNode:
+    entered_type = "PassStateEntered"
+    exited_type = "PassStateExited"
+    aborted_type = ""
+    handlers = NO_HANDLERS
+
+    def __init__(self, state: PassState, compiler: FieldCompiler) -> None:
+        self.name = state.name
+        self.next = state.next
+        self._input = InputFlow(compiler, state.parameters)
+        self._result = None if state.result is UNSET else Document(state.result)
+        self._output = OutputFlow(compiler, state.result_path)
+
+    def execute(self, turn: Turn, branch: Branch) -> None:
+        result = self._input(turn, branch)
+        if self._result is not None:
+            result = self._result
+        turn.leave(branch, self._output(turn, branch, result), self.next)

@@ -1,0 +1,28 @@
+"""Succeed: ends its branch, wherever it stands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from treadle.engine.node import NO_HANDLERS, FieldCompiler, InputFlow, OutputFlow
+from treadle.language.definition import SucceedState
+
+if TYPE_CHECKING:
+    from treadle.engine.execution import Branch
+    from treadle.engine.turn import Turn
+
+
+class SucceedNode:
+    entered_type = "SucceedStateEntered"
+    exited_type = "SucceedStateExited"
+    aborted_type = ""
+    handlers = NO_HANDLERS
+    next: str | None = None
+
+    def __init__(self, state: SucceedState, compiler: FieldCompiler) -> None:
+        self.name = state.name
+        self._input = InputFlow(compiler)
+        self._output = OutputFlow(compiler)
+
+    def execute(self, turn: Turn, branch: Branch) -> None:
+        turn.leave(branch, self._output(turn, branch, self._input(turn, branch)), None)

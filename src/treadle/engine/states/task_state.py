@@ -1,0 +1,167 @@
+"""Task: has work done outside, and waits for the answer.
+
+    TaskStateEntered ─▶ ...Scheduled ─ ...Started ─┬─ ...Succeeded ─ TaskStateExited
+                            ▲                      └─ ...Failed / ...TimedOut ─┬─ TaskStateExited (caught)
+                            └──────────── after the retrier's delay ───────────┤
+                                                                               └─ the branch fails
+
+An attempt is named by its Scheduled event.  Which family of events a task writes depends on its resource:
+the table EVENTS.  Only an activity waits for somebody to take it; all other tasks count as started at once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from treadle.document import Document
+from treadle.engine.failure import Handlers
+from treadle.engine.node import FieldCompiler, InputFlow, OutputFlow, read_integer
+from treadle.engine.signals import RunTask
+from treadle.engine.turn import data_limit_text, error_details
+from treadle.expressions.errors import EvaluationError
+from treadle.language.definition import TaskState
+from treadle.language.resources import Resource
+
+if TYPE_CHECKING:
+    from treadle.engine.execution import Branch
+    from treadle.engine.turn import Turn
+
+
+class TaskEvents(Struct, frozen=True):
+    """The event types of one kind of resource."""
+
+    scheduled: str
+    started: str
+    succeeded: str
+    failed: str
+    timed_out: str
+    names_resource: bool
+    """Whether every one of them names resourceType and resource."""
+
+
+EVENTS = {
+    kind: TaskEvents(*[prefix + step for step in ("Scheduled", "Started", "Succeeded", "Failed", "TimedOut")], named)
+    for kind, prefix, named in (
+        ("function", "LambdaFunction", False),
+        ("activity", "Activity", False),
+        ("integration", "Task", True),
+    )
+}
+
+SCHEDULED_TYPES = frozenset(events.scheduled for events in EVENTS.values())
+ENDED_TYPES = frozenset(
+    kind for events in EVENTS.values() for kind in (events.succeeded, events.failed, events.timed_out)
+)
+
+
+class TaskNode:
+    entered_type = "TaskStateEntered"
+    exited_type = "TaskStateExited"
+    aborted_type = "TaskStateAborted"
+
+    def __init__(self, state: TaskState, compiler: FieldCompiler, resource: Resource, handlers: Handlers) -> None:
+        self.name = state.name
+        self.next = state.next
+        self.handlers = handlers
+        self.resource = resource
+        self.events = EVENTS[resource.kind]
+        self._state = state
+        self._input = InputFlow(compiler, state.parameters)
+        self._output = OutputFlow(compiler, state.result_path, state.result_selector)
+        self._timeout_path = compiler.path("TimeoutSecondsPath", state.timeout_seconds_path)
+        self._heartbeat_path = compiler.path("HeartbeatSecondsPath", state.heartbeat_seconds_path)
+        self._timeout_default = compiler.limits.timeout_seconds_default
+
+    # -- going out -----------------------------------------------------------------------------------------
+
+    def execute(self, turn: Turn, branch: Branch) -> None:
+        state = self._state
+        data = self._input(turn, branch)
+        timeout, heartbeat = state.timeout_seconds, state.heartbeat_seconds
+        if self._timeout_path is not None and state.timeout_seconds_path is not None:
+            timeout = read_integer(
+                turn,
+                branch,
+                self._timeout_path,
+                "TimeoutSecondsPath",
+                state.timeout_seconds_path,
+                branch.input,
+            )
+        if self._heartbeat_path is not None and state.heartbeat_seconds_path is not None:
+            heartbeat = read_integer(
+                turn,
+                branch,
+                self._heartbeat_path,
+                "HeartbeatSecondsPath",
+                state.heartbeat_seconds_path,
+                branch.input,
+            )
+        if data.size > turn.limits.payload_bytes:
+            turn.fail_state(branch, "States.DataLimitExceeded", data_limit_text(self.name))
+            return
+        attempt = turn.emit(branch, self.events.scheduled, self._scheduled_details(turn, data, timeout, heartbeat))
+        turn.open_attempt(branch, self.run_task(attempt, data, timeout), timeout)
+        if self.resource.kind != "activity":
+            turn.scheduled.append((branch, attempt, self.events.started, self._named({})))
+
+    def run_task(self, attempt: int, data: Document, timeout_seconds: int | None) -> RunTask:
+        return RunTask(
+            attempt=attempt,
+            resource=self.resource,
+            input=data,
+            timeout_seconds=self._timeout_default if timeout_seconds is None else timeout_seconds,
+            state_name=self.name,
+        )
+
+    def _scheduled_details(
+        self, turn: Turn, data: Document, timeout: int | None, heartbeat: int | None
+    ) -> dict[str, Any]:
+        if self.events.names_resource:
+            details = self._named({"region": turn.execution.region, "parameters": data.text})
+        else:
+            details = {"resource": self.resource.arn, "input": data.text}
+        if timeout is not None:
+            details["timeoutInSeconds"] = timeout
+        if heartbeat is not None and self.resource.kind != "function":
+            details["heartbeatInSeconds"] = heartbeat
+        return details
+
+    def _named(self, details: dict[str, Any]) -> dict[str, Any]:
+        if self.events.names_resource:
+            details["resourceType"] = self.resource.resource_type
+            details["resource"] = self.resource.resource
+        return details
+
+    # -- coming back ---------------------------------------------------------------------------------------
+
+    def task_started(self, turn: Turn, branch: Branch, worker_name: str | None) -> None:
+        turn.emit(branch, self.events.started, {} if worker_name is None else {"workerName": worker_name})
+
+    def task_succeeded(self, turn: Turn, branch: Branch, output: Document) -> None:
+        turn.execution.close_attempt(branch)
+        if output.size > turn.limits.payload_bytes:
+            named = self.resource.resource_type if self.events.names_resource else self.resource.arn
+            self._failed(turn, branch, "States.DataLimitExceeded", data_limit_text(named))
+            return
+        turn.emit(branch, self.events.succeeded, self._named({"output": output.text}))
+        try:
+            result = self._output(turn, branch, output)
+        except EvaluationError as error:
+            turn.fail_evaluation(branch, error)
+            return
+        turn.leave(branch, result, self.next)
+
+    def task_failed(self, turn: Turn, branch: Branch, error: str | None, cause: str | None) -> None:
+        turn.execution.close_attempt(branch)
+        self._failed(turn, branch, error, cause)
+
+    def _failed(self, turn: Turn, branch: Branch, error: str | None, cause: str | None) -> None:
+        turn.emit(branch, self.events.failed, self._named(error_details(error, cause)))
+        turn.fail_state(branch, error, cause)
+
+    def write_timed_out(self, turn: Turn, branch: Branch) -> None:
+        """The event alone: the failure follows when all that is due has been written."""
+        turn.cancel_attempt(branch)
+        turn.emit(branch, self.events.timed_out, self._named({"error": "States.Timeout"}))

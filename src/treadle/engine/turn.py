@@ -1,0 +1,268 @@
+"""One turn of one execution: from a signal until every branch waits again.
+
+A turn runs each ready branch as far as it gets: a chain of Pass and Choice states is one turn, and so one
+commit.  It writes events, gives commands, and changes the execution in memory; nothing else.  It never calls
+back into a branch it is running: whoever joins or forks puts branches into the ready queue.
+
+A turn ends early after `transitions_per_turn` transitions, so that an endless loop cannot keep others waiting;
+the branches that are still ready stay in the queue.  It only does so between a StateEntered event and the
+work of that state, which is a place the fold can find again.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from treadle.document import Document
+from treadle.engine.context import context_object
+from treadle.engine.execution import Branch, Execution, Phase
+from treadle.engine.failure import retry_delay
+from treadle.engine.history import LEAF_TYPES, TERMINAL_TYPES, HistoryEvent
+from treadle.engine.node import ForkNode, Node
+from treadle.engine.signals import CancelTask, Command, RunTask
+from treadle.engine.states.fork import abort_children
+from treadle.expressions.bindings import Bindings
+from treadle.expressions.errors import EvaluationError
+
+
+class HistoryFull(Exception):
+    """The next event would be the last that the history may hold."""
+
+
+class Turn:
+    __slots__ = ("commands", "events", "execution", "limits", "now", "scheduled", "transitions")
+
+    def __init__(self, execution: Execution, now: int) -> None:
+        self.execution = execution
+        self.now = now
+        self.limits = execution.program.limits
+        self.events: list[HistoryEvent] = []
+        self.commands: list[Command] = []
+        self.scheduled: list[tuple[Branch, int, str, dict[str, Any]]] = []
+        """Attempts scheduled in this turn whose ...Started event is still to be written."""
+        self.transitions = 0
+
+    # -- history -------------------------------------------------------------------------------------------
+
+    def emit(self, branch: Branch, kind: str, details: dict[str, Any]) -> int:
+        """Write an event of `branch`, linked to the one before it. Returns its id."""
+        execution = self.execution
+        number = execution.next_event
+        if number >= execution.program.history_events and kind not in TERMINAL_TYPES:
+            raise HistoryFull
+        execution.next_event = number + 1
+        self.events.append(HistoryEvent(number, branch.last_event, kind, self.now, branch.id, details))
+        if kind not in LEAF_TYPES:
+            branch.last_event = number
+        return number
+
+    def note(self, branch: Branch, kind: str, details: dict[str, Any]) -> None:
+        self.events.append(HistoryEvent(0, branch.last_event, kind, self.now, branch.id, details))
+
+    # -- running -------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Run every ready branch until it waits, or until the turn is over."""
+        execution = self.execution
+        ready = execution.ready
+        while ready and execution.status == "RUNNING" and self.transitions < self.limits.transitions_per_turn:
+            branch = ready.popleft()
+            if branch.phase is Phase.NEW:
+                self.enter(branch, branch.scope.start_at, branch.input)
+            if branch.phase is Phase.ENTERED:
+                self._run_branch(branch)
+        if execution.status == "RUNNING":
+            self._write_started()
+
+    def _run_branch(self, branch: Branch) -> None:
+        while branch.phase is Phase.ENTERED:
+            if self.transitions >= self.limits.transitions_per_turn:
+                self.execution.ready.appendleft(branch)
+                return
+            self.execute(branch)
+
+    def execute(self, branch: Branch) -> None:
+        """Do the work of the state that `branch` stands at; an expression that fails, fails the state."""
+        node = branch.node
+        assert node is not None
+        try:
+            node.execute(self, branch)
+        except EvaluationError as error:
+            self.fail_evaluation(branch, error)
+
+    def _write_started(self) -> None:
+        """The ...Started events of this turn's tasks, after all Scheduled ones (recorded:
+        timeouts--service_lambda_map_timeout)."""
+        for branch, attempt, kind, details in self.scheduled:
+            if branch.attempt is not None and branch.attempt.id == attempt:
+                self.emit(branch, kind, details)
+        self.scheduled.clear()
+
+    # -- transitions ---------------------------------------------------------------------------------------
+
+    def enter(self, branch: Branch, name: str, data: Document) -> None:
+        node: Node = branch.scope.nodes[name]
+        self.transitions += 1
+        branch.input = data
+        branch.node = node
+        branch.entered = self.now
+        branch.retries = None
+        branch.entered_id = self.emit(branch, node.entered_type, {"name": name, "input": data.text})
+        branch.phase = Phase.ENTERED
+
+    def leave(self, branch: Branch, output: Document, target: str | None) -> None:
+        """Leave the state with `output`, for state `target` or, if that is None, the end of the branch."""
+        node = branch.node
+        assert node is not None
+        if output.size > self.limits.payload_bytes:
+            self.fail_state(branch, "States.DataLimitExceeded", data_limit_text(node.name))
+            return
+        branch.due = None
+        self.emit(branch, node.exited_type, {"name": node.name, "output": output.text})
+        if target is not None:
+            self.enter(branch, target, output)
+        else:
+            self.finish(branch, output)
+
+    def finish(self, branch: Branch, output: Document) -> None:
+        """The branch is at its end."""
+        branch.phase = Phase.DONE
+        owner = branch.parent
+        if owner is None:
+            self.emit(branch, "ExecutionSucceeded", {"output": output.text})
+            self.close("SUCCEEDED", output=output)
+            return
+        cast("ForkNode", owner.node).child_succeeded(self, owner, branch, output)
+
+    def resume(self, branch: Branch) -> None:
+        """Let a branch that left a Parallel or Map state go on in its turn."""
+        if branch.phase is Phase.ENTERED:
+            self.execution.ready.append(branch)
+
+    # -- failures ------------------------------------------------------------------------------------------
+
+    def fail_evaluation(self, branch: Branch, error: EvaluationError) -> None:
+        assert branch.node is not None
+        self.fail_state(
+            branch,
+            error.error,
+            f"An error occurred while executing the state '{branch.node.name}' "
+            f"(entered at the event id #{branch.entered_id}). {error.message}",
+        )
+
+    def fail_state(self, branch: Branch, error: str | None, cause: str | None, failed_type: str = "") -> None:
+        """The state failed: retry, catch, or fail the branch.
+
+        `failed_type` is the event that says so unless it is tried again (`MapStateFailed`); it is empty where
+        the task's own event has said so, and where the state never got to work.
+        """
+        node = branch.node
+        assert node is not None
+        branch.due = None
+        if branch.fork is not None:
+            abort_children(self, branch, None, None)
+        if self._retry(branch, node, error):
+            return
+        if failed_type:
+            self.emit(branch, failed_type, {})
+        number = node.handlers.catcher(error)
+        if number is None:
+            self._fail_branch(branch, error, cause)
+            return
+        try:
+            output = node.handlers.caught_output(number, branch.input, error, cause)
+        except EvaluationError as unplaceable:
+            self._fail_branch(branch, unplaceable.error, unplaceable.message)
+            return
+        self.note(branch, "ErrorCaught", {"catcher": number})
+        self.leave(branch, output, node.handlers.catchers[number].next)
+
+    def _retry(self, branch: Branch, node: Node, error: str | None) -> bool:
+        number = node.handlers.retrier(error, branch.retries)
+        if number is None:
+            return False
+        retrier = node.handlers.retriers[number]
+        if branch.retries is None:
+            branch.retries = [0] * len(node.handlers.retriers)
+        seed = f"{self.execution.arn}#{self.execution.next_event}"
+        due = self.now + retry_delay(retrier, branch.retries[number], seed)
+        branch.retries[number] += 1
+        branch.phase = Phase.RETRY
+        self.execution.set_timer(branch, due)
+        self.note(branch, "RetryScheduled", {"retrier": number, "due": due})
+        return True
+
+    def _fail_branch(self, branch: Branch, error: str | None, cause: str | None) -> None:
+        branch.phase = Phase.DONE
+        owner = branch.parent
+        if owner is None:
+            self.fail_execution(error, cause)
+            return
+        cast("ForkNode", owner.node).child_failed(self, owner, branch, error, cause)
+
+    def fail_execution(self, error: str | None, cause: str | None) -> None:
+        self.emit(self.execution.root, "ExecutionFailed", error_details(error, cause))
+        self.close("FAILED", error=error, cause=cause)
+
+    def end(self, kind: str, status: str, error: str | None, cause: str | None) -> None:
+        """End the execution from outside. The event stands alone, linked to nothing (recorded: stop_execution)."""
+        root = self.execution.root
+        root.last_event = 0
+        self.emit(root, kind, error_details(error, cause))
+        self.close(status, error=error, cause=cause)
+
+    def close(
+        self,
+        status: str,
+        *,
+        output: Document | None = None,
+        error: str | None = None,
+        cause: str | None = None,
+    ) -> None:
+        execution = self.execution
+        execution.status = status
+        execution.stopped = self.now
+        execution.output, execution.error, execution.cause = output, error, cause
+        for attempt in execution.attempts:
+            self.commands.append(CancelTask(attempt))
+        execution.attempts.clear()
+        execution.ready.clear()
+        execution.timers.clear()
+
+    # -- tasks ---------------------------------------------------------------------------------------------
+
+    def open_attempt(self, branch: Branch, run: RunTask, timeout_seconds: int | None) -> None:
+        """The task of `branch` is scheduled. Without a time-out, only that of the execution ends the wait."""
+        self.execution.open_attempt(branch, run.attempt, run.input, timeout_seconds, self.now)
+        self.commands.append(run)
+
+    def cancel_attempt(self, branch: Branch) -> None:
+        """Nobody waits for the task of `branch` any more."""
+        assert branch.attempt is not None
+        self.commands.append(CancelTask(branch.attempt.id))
+        self.execution.close_attempt(branch)
+
+    # -- expressions ---------------------------------------------------------------------------------------
+
+    def bindings(self, branch: Branch, data: Document) -> Bindings:
+        """What an expression of the state that `branch` stands at can see, with `data` as its `$`."""
+        execution = self.execution
+        return Bindings(
+            data.value,
+            lambda: context_object(execution, branch, branch.item),
+            seed=f"{execution.arn}#{execution.next_event}",
+        )
+
+
+def error_details(error: str | None, cause: str | None) -> dict[str, Any]:
+    """The details of a failure; what is not known is left out, as AWS does."""
+    details = {}
+    if cause is not None:
+        details["cause"] = cause
+    if error is not None:
+        details["error"] = error
+    return details
+
+
+def data_limit_text(name: str) -> str:
+    return f"The state/task '{name}' returned a result with a size exceeding the maximum number of bytes service limit."
