@@ -244,6 +244,7 @@ class Execution:
     def open_attempt(self, branch: Branch, attempt: int, data: Document, timeout_seconds: int | None, now: int) -> None:
         branch.phase = Phase.TASK
         branch.attempt = Attempt(attempt, data, timeout_seconds)
+        branch.due = None
         self.attempts[attempt] = branch
         if timeout_seconds is not None:
             self.set_timer(branch, now + timeout_seconds * 1_000)
@@ -262,6 +263,7 @@ class Execution:
             self.forks.append((fork.base, owner))
         owner.fork = fork
         owner.phase = Phase.FORK
+        owner.due = None
         return fork
 
     def open_child(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from treadle.engine.node import NO_HANDLERS, FieldCompiler, InputFlow, OutputFlow
@@ -27,13 +28,8 @@ class ChoiceNode:
         self._default = state.default
         self._rules = []
         for number, rule in enumerate(state.choices):
-            place = f"/Choices[{number}]"
-            condition = compile_choice(
-                rule.condition,
-                lambda location, message, place=place: compiler.report(place + location, message),
-                compiler.limits,
-            )
-            self._rules.append((condition, rule.next))
+            report = partial(_report_rule, compiler, number)
+            self._rules.append((compile_choice(rule.condition, report, compiler.limits), rule.next))
 
     def execute(self, turn: Turn, branch: Branch) -> None:
         data = self._input(turn, branch)
@@ -44,3 +40,7 @@ class ChoiceNode:
             return
         # What InputPath selected is the result: there is nothing between it and OutputPath.
         turn.leave(branch, self._output(turn, branch, data), target)
+
+
+def _report_rule(compiler: FieldCompiler, number: int, location: str, message: str) -> None:
+    compiler.report(f"/Choices[{number}]{location}", message)

@@ -121,9 +121,10 @@ class MapNode:
     def child_succeeded(self, turn: Turn, owner: Branch, child: Branch, output: Document) -> None:
         fork = owner.fork
         assert fork is not None
-        turn.emit(child, "MapIterationSucceeded", {"name": self.name, "index": child.position})
+        # What follows the whole Map is linked to this event; the next iteration is linked to the one before it.
+        succeeded = turn.emit(child, "MapIterationSucceeded", {"name": self.name, "index": child.position})
         turn.execution.close_child(fork, child, output)
-        owner.last_event = child.last_event
+        owner.last_event = succeeded
         try:
             if fork.started < fork.length:
                 self._start_iteration(turn, owner, fork, child.last_event)

@@ -41,13 +41,16 @@ class TaskEvents(Struct, frozen=True):
     """Whether every one of them names resourceType and resource."""
 
 
+def _events(prefix: str, names_resource: bool) -> TaskEvents:
+    steps = ("Scheduled", "Started", "Succeeded", "Failed", "TimedOut")
+    scheduled, started, succeeded, failed, timed_out = [prefix + step for step in steps]
+    return TaskEvents(scheduled, started, succeeded, failed, timed_out, names_resource)
+
+
 EVENTS = {
-    kind: TaskEvents(*[prefix + step for step in ("Scheduled", "Started", "Succeeded", "Failed", "TimedOut")], named)
-    for kind, prefix, named in (
-        ("function", "LambdaFunction", False),
-        ("activity", "Activity", False),
-        ("integration", "Task", True),
-    )
+    "function": _events("LambdaFunction", names_resource=False),
+    "activity": _events("Activity", names_resource=False),
+    "integration": _events("Task", names_resource=True),
 }
 
 SCHEDULED_TYPES = frozenset(events.scheduled for events in EVENTS.values())
