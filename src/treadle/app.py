@@ -87,7 +87,13 @@ class App:
         )
         await functions.start()
         self._parts.push_async_callback(functions.close)
-        runtime = Runtime(store, Dispatch(functions, settings.limits), clock, settings.limits)
+        runtime = Runtime(
+            store=store,
+            tasks=Dispatch(functions, settings.limits),
+            clock=clock,
+            limits=settings.limits,
+            on_failure=self._failed,
+        )
         await runtime.start()
         self._parts.push_async_callback(runtime.close)
         options = StatesOptions(account=settings.account_id, region=settings.region, limits=settings.limits)

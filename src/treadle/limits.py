@@ -93,6 +93,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     transitions_per_turn: int = 1_000
     """State transitions of one execution before others get their turn (a fairness bound of ours, not AWS's)."""
+    machines_cached: int = 1_000
+    """State machines that are remembered as they were last read."""
+    programs_cached: int = 1_000
+    """Compiled definitions that are kept: those used last."""
     open_executions: int = 1_000_000
     """RUNNING executions of one account and region."""
 

@@ -1,0 +1,104 @@
+"""An execution in memory: the engine's execution, its row, and what the runtime knows about it beside that."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from treadle.document import Document
+from treadle.engine.execution import Execution
+from treadle.engine.history import HistoryEvent, encode_events
+from treadle.engine.program import Program
+from treadle.engine.signals import Command, Signal
+from treadle.store.contract import Commit, JournalEntry
+from treadle.store.contract import Execution as Row
+
+
+class Resident:
+    """One execution that is in memory, or on its way there."""
+
+    __slots__ = ("begun", "busy", "created", "ended", "execution", "queued", "row", "running", "signals", "stored")
+
+    def __init__(self, row: Row, execution: Execution | None, *, stored: bool) -> None:
+        self.row = row
+        """As last committed (or, before the first commit, as it was made)."""
+        self.execution = execution
+        """None while it is being loaded."""
+        self.stored = stored
+        """False: an Express execution, which only exists here."""
+        self.created = False
+        """Whether its row is in the store."""
+        self.signals: list[Signal] = []
+        """What has happened to it and was not taken into account yet."""
+        self.queued = False
+        """It takes part in the next tick."""
+        self.busy = False
+        """It is being loaded, committed or repaired: signals wait."""
+        self.running: set[int] = set()
+        """Attempts that were handed to the task runner and have not reported."""
+        self.begun: asyncio.Future[Row] | None = None
+        """Who waits for its first commit."""
+        self.ended: list[asyncio.Future[Row]] = []
+        """Who waits for its end."""
+
+    def waiters(self) -> Iterable[asyncio.Future[Row]]:
+        if self.begun is not None:
+            yield self.begun
+        yield from self.ended
+
+
+class Step(Struct, frozen=True):
+    """What one tick made of one execution."""
+
+    resident: Resident
+    row: Row
+    events: list[HistoryEvent]
+    commands: list[Command]
+    more: bool
+    """It gave up its turn and wants to go on."""
+
+    def commit(self) -> Commit:
+        numbers = [event.id for event in self.events if event.id]
+        entry = None
+        if self.events:
+            first, last = (numbers[0], numbers[-1]) if numbers else (0, 0)
+            entry = JournalEntry(first, last, encode_events(self.events))
+        return Commit(execution=self.row, created=not self.resident.created, entry=entry)
+
+
+def new_execution(row: Row, program: Program, role_arn: str, given: Document) -> Execution:
+    return Execution(
+        program=program,
+        arn=row.arn,
+        name=row.name,
+        machine_arn=row.machine_arn,
+        machine_name=row.machine_arn.rpartition(":")[2],
+        role_arn=role_arn,
+        input=given,
+        started=row.started,
+    )
+
+
+def row_of(row: Row, execution: Execution, more: bool) -> Row:
+    """The row of an execution as it stands now."""
+    return replace(
+        row,
+        status=execution.status,
+        stopped=execution.stopped,
+        output=None if execution.output is None else execution.output.text,
+        error=execution.error,
+        cause=execution.cause,
+        wake=_wake(execution, more),
+    )
+
+
+def _wake(execution: Execution, more: bool) -> int | None:
+    if execution.status != "RUNNING":
+        return None
+    if execution.attempts or more:
+        return 0
+    timer = execution.next_timer()
+    return None if timer is None else max(timer[0], 1)

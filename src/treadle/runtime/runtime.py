@@ -1,0 +1,514 @@
+"""The asyncio shell around the engine: signals in, commits, commands out.
+
+Theory of operation.  A signal (a start, a task's outcome, a timer, a stop) goes to an execution in memory, a
+Resident, and puts it into the queue of the next tick.  A tick advances all queued executions, each with all
+its signals, and hands what came of it to the store as one batch.  Only when the batch is on disk are callers
+answered, commands carried out, and executions that have ended dropped.
+
+An execution is *busy* while it is loaded, committed or repaired; its signals wait until it is not.  So it has
+at most one commit under way, what is in memory runs ahead of the store by one step at most, and nothing can
+overtake anything.  Different executions do not wait for each other: a batch may be handed over while others
+are under way.  Express executions take the same way without the store.
+
+An execution without open tasks whose next timer is far away leaves memory (sleepers.py).  Whoever has a
+signal for it puts a Resident without an execution into the table at once, busy, and loads it behind that:
+there is never a second copy, and no signal falls between two.
+
+If anything raises while an execution is advanced, that is a bug.  The copy in memory is thrown away, folded
+anew from what is committed, and failed.  If the store cannot be used any more, everything stops: nothing is
+carried out or answered that is not on disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any
+
+from treadle.clock import Clock
+from treadle.document import Document
+from treadle.engine.advance import advance, fail
+from treadle.engine.execution import Execution
+from treadle.engine.fold import fold, open_tasks
+from treadle.engine.history import decode_events
+from treadle.engine.signals import (
+    CancelTask,
+    Command,
+    RunTask,
+    Signal,
+    Start,
+    Stop,
+    TaskFailed,
+    TaskSucceeded,
+    TimerFired,
+)
+from treadle.limits import DEFAULT_LIMITS, Limits
+from treadle.runtime.activity import Activity
+from treadle.runtime.bugs import CAUSE, ERROR, last_words
+from treadle.runtime.committer import Change, commit_changes
+from treadle.runtime.machines import Machines
+from treadle.runtime.resident import Resident, Step, new_execution, row_of
+from treadle.runtime.sleepers import load_due, load_in_flight, scan_before, sleeps_until
+from treadle.runtime.timers import Timers
+from treadle.runtime.tokens import TaskTokens
+from treadle.store.contract import Conflict, Machine, Store, StoreUnusable
+from treadle.store.contract import Execution as Row
+from treadle.tasks.contract import TaskOutcome, TaskRequest, TaskRunner
+
+_log = logging.getLogger(__name__)
+
+_SCAN = 0
+"""Key of the scan's timer. Executions have larger ids."""
+
+
+class ExecutionExists(Exception):
+    """The ARN is taken by `execution`."""
+
+    def __init__(self, execution: Row) -> None:
+        super().__init__(execution.arn)
+        self.execution = execution
+
+
+class RuntimeClosed(Exception):
+    """The server is stopping."""
+
+
+class Runtime:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        tasks: TaskRunner,
+        clock: Clock,
+        limits: Limits = DEFAULT_LIMITS,
+        on_failure: Callable[[StoreUnusable], None] | None = None,
+    ) -> None:
+        self.machines = Machines(store, limits, tasks.refuses)
+        self._store = store
+        self._tasks = tasks
+        self._clock = clock
+        self._on_failure = on_failure
+        self._tokens: TaskTokens
+        self._residents: dict[int, Resident] = {}
+        self._queue: list[Resident] = []
+        self._timers = Timers(clock)
+        self._activity = Activity()
+        self._background: set[asyncio.Task[None]] = set()
+        self._closed: Exception | None = None
+        """Why nothing is taken any more."""
+
+    # -- life ------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Take up what was running when the server ended: an open store is needed. Raises StoreUnusable."""
+        self._tokens = TaskTokens(await self._store.secret())
+        await load_in_flight(self._store, self._load_all)
+        await self._scan()
+
+    async def close(self) -> None:
+        """Finish what is queued and being committed, then stop. What still runs goes on at the next start."""
+        if self._closed is None:
+            self._closed = RuntimeClosed("the server is stopping")
+        self._timers.clear()
+        await self._activity.idle()
+        for resident in self._residents.values():
+            self._cancel_all(resident)
+            _refuse(resident, self._closed)
+        self._residents.clear()
+
+    async def idle(self) -> None:
+        """Wait until nothing is queued, being committed or loaded. Tasks may be running."""
+        await self._activity.idle()
+
+    @property
+    def resident(self) -> int:
+        """How many executions are in memory."""
+        return len(self._residents)
+
+    # -- what callers ask ------------------------------------------------------------------------------------
+
+    async def start_execution(
+        self,
+        machine: Machine,
+        *,
+        arn: str,
+        name: str,
+        input: Document,
+        trace_header: str | None,
+    ) -> Row:
+        """The row, once its start is on disk (Express: at once). Raises ExecutionExists, StoreUnusable, and
+        Conflict if the machine has been deleted."""
+        resident = self._begin(machine, arn, name, input, trace_header)
+        begun: asyncio.Future[Row] = asyncio.get_running_loop().create_future()
+        resident.begun = begun
+        try:
+            return await begun
+        except Conflict:
+            existing = await self._store.execution_get(arn)
+            if existing is None:
+                raise
+            raise ExecutionExists(existing) from None
+
+    async def start_sync_execution(
+        self,
+        machine: Machine,
+        *,
+        arn: str,
+        name: str,
+        input: Document,
+        trace_header: str | None,
+    ) -> Row:
+        """The row of an Express execution that has ended. It runs on if the caller goes away."""
+        return await self._end_of(self._begin(machine, arn, name, input, trace_header))
+
+    async def stop_execution(self, row: Row, *, error: str | None, cause: str | None) -> int:
+        """When it stopped (ms): now, or when it had ended before. Answers after the commit."""
+        if row.stopped is not None:
+            return row.stopped
+        self._check_open()
+        resident = self._residents.get(row.id) or self._load_soon(row)
+        self._signal(resident, Stop(error, cause))
+        ended = await self._end_of(resident)
+        return ended.started if ended.stopped is None else ended.stopped
+
+    async def _end_of(self, resident: Resident) -> Row:
+        ended: asyncio.Future[Row] = asyncio.get_running_loop().create_future()
+        resident.ended.append(ended)
+        return await ended
+
+    def _begin(self, machine: Machine, arn: str, name: str, given: Document, trace_header: str | None) -> Resident:
+        self._check_open()
+        row = Row(
+            id=self._store.execution_id(),
+            arn=arn,
+            name=name,
+            machine_arn=machine.arn,
+            revision_id=machine.revision.id,
+            status="RUNNING",
+            started=self._clock.now(),
+            input=given.text,
+            trace_header=trace_header,
+        )
+        program = self.machines.program(machine.revision, machine.type)
+        execution = new_execution(row, program, machine.revision.role_arn, given)
+        resident = Resident(row, execution, stored=machine.type == "STANDARD")
+        self._residents[row.id] = resident
+        self._signal(resident, Start())
+        return resident
+
+    def _check_open(self) -> None:
+        if self._closed is not None:
+            raise self._closed
+
+    # -- signals and ticks -----------------------------------------------------------------------------------
+
+    def _signal(self, resident: Resident, signal: Signal) -> None:
+        if self._closed is None:
+            resident.signals.append(signal)
+            self._enqueue(resident)
+
+    def _enqueue(self, resident: Resident) -> None:
+        if resident.busy or resident.queued:
+            return
+        resident.queued = True
+        self._queue.append(resident)
+        if len(self._queue) == 1:
+            self._activity.begin()
+            asyncio.get_running_loop().call_soon(self._tick)
+
+    def _tick(self) -> None:
+        """Advance everything that is queued; what was created and what was changed are batches of their own,
+        because a name that is taken is nothing unusual."""
+        queue, self._queue = self._queue, []
+        now = self._clock.now()
+        created: list[Change] = []
+        changed: list[Change] = []
+        for resident in queue:
+            resident.queued = False
+            change = self._take_turn(resident, now)
+            if change is not None:
+                (created if change.commit.created else changed).append(change)
+        for batch in (created, changed):
+            if batch:
+                self._spawn(commit_changes(self._store, batch))
+        self._activity.end()
+
+    def _take_turn(self, resident: Resident, now: int) -> Change | None:
+        """What is to be committed of it, if anything."""
+        resident.busy = True
+        try:
+            step = self._advance(resident, now)
+            if resident.stored and (step.events or step.row != resident.row):
+                return Change(step.commit(), partial(self._committed, step))
+        except Exception as error:
+            self._bug(resident, error)
+            return None
+        self._committed(step, None)
+        return None
+
+    def _advance(self, resident: Resident, now: int) -> Step:
+        execution = _loaded(resident)
+        signals, resident.signals = resident.signals, []
+        outcomes = [advance(execution, signal, now) for signal in signals]
+        more = outcomes[-1].more
+        return Step(
+            resident,
+            row_of(resident.row, execution, more),
+            [event for outcome in outcomes for event in outcome.events],
+            [command for outcome in outcomes for command in outcome.commands],
+            more,
+        )
+
+    def _committed(self, step: Step, error: Exception | None) -> None:
+        """What `step` changed is on disk, or else why not."""
+        resident = step.resident
+        if isinstance(error, Conflict) and not resident.created:
+            self._drop(resident)
+            _refuse(resident, error)
+            return
+        if error is not None:
+            self._bug(resident, error)
+            return
+        resident.busy = False
+        resident.row = step.row
+        resident.created = True
+        if resident.begun is not None:
+            _answer(resident.begun, step.row)
+            resident.begun = None
+        if step.row.status != "RUNNING":
+            self._finish(resident)
+        elif self._closed is None:
+            for command in step.commands:
+                self._carry_out(resident, command)
+            if step.more:
+                resident.signals.append(Start())
+            self._settle(resident)
+
+    def _settle(self, resident: Resident) -> None:
+        """Nothing is under way for it: what is next?"""
+        if resident.signals:
+            self._enqueue(resident)
+            return
+        execution = _loaded(resident)
+        timer = execution.next_timer()
+        if timer is None:
+            return
+        due = timer[0]
+        if resident.stored and not execution.attempts and sleeps_until(due, self._clock.now()):
+            self._drop(resident)
+            self._scan_at(scan_before(due))
+        else:
+            self._timers.set(resident.row.id, due, partial(self._signal, resident, TimerFired()))
+
+    def _finish(self, resident: Resident) -> None:
+        self._cancel_all(resident)
+        self._drop(resident)
+        for waiter in resident.waiters():
+            _answer(waiter, resident.row)
+
+    def _drop(self, resident: Resident) -> None:
+        self._residents.pop(resident.row.id, None)
+        self._timers.discard(resident.row.id)
+
+    # -- commands --------------------------------------------------------------------------------------------
+
+    def _carry_out(self, resident: Resident, command: Command) -> None:
+        if isinstance(command, CancelTask):
+            self._cancel(resident, command.attempt)
+        elif command.attempt in _loaded(resident).attempts:  # not closed again within the same step
+            self._run(resident, command)
+
+    def _run(self, resident: Resident, command: RunTask) -> None:
+        row = resident.row
+        request = TaskRequest(
+            token=self._tokens.token(row.arn, command.attempt),
+            resource=command.resource,
+            input=command.input,
+            timeout_seconds=command.timeout_seconds,
+            state_name=command.state_name,
+            execution_arn=row.arn,
+            machine_arn=row.machine_arn,
+            role_arn=_loaded(resident).role_arn,
+            region=row.machine_arn.split(":")[3],
+        )
+        resident.running.add(command.attempt)
+        report = partial(self._report, resident, command.attempt)
+        try:
+            self._tasks.run(request, report)
+        except Exception:
+            _log.exception("Task '%s' of %s could not begin because of a bug", command.state_name, row.arn)
+            report(TaskOutcome(error=ERROR, cause=CAUSE))
+
+    def _report(self, resident: Resident, attempt: int, outcome: TaskOutcome) -> None:
+        if attempt not in resident.running:
+            return
+        resident.running.discard(attempt)
+        if outcome.output is not None:
+            self._signal(resident, TaskSucceeded(attempt, outcome.output))
+        else:
+            self._signal(resident, TaskFailed(attempt, outcome.error, outcome.cause))
+
+    def _cancel(self, resident: Resident, attempt: int) -> None:
+        if attempt in resident.running:
+            resident.running.discard(attempt)
+            self._tasks.cancel(self._tokens.token(resident.row.arn, attempt))
+
+    def _cancel_all(self, resident: Resident) -> None:
+        for attempt in tuple(resident.running):
+            self._cancel(resident, attempt)
+
+    # -- loading ---------------------------------------------------------------------------------------------
+
+    async def _load_all(self, rows: list[Row]) -> None:
+        missing = [row for row in rows if row.id not in self._residents]
+        await asyncio.gather(*(self._load(self._arriving(row)) for row in missing))
+
+    def _load_soon(self, row: Row) -> Resident:
+        resident = self._arriving(row)
+        self._spawn(self._load(resident))
+        return resident
+
+    def _arriving(self, row: Row) -> Resident:
+        resident = Resident(row, None, stored=True)
+        resident.created = resident.busy = True
+        self._residents[row.id] = resident
+        return resident
+
+    async def _load(self, resident: Resident) -> None:
+        """Bring an execution into memory, and let it go on: its open tasks are carried out (again)."""
+        try:
+            execution = await self._fold(resident)
+            commands = open_tasks(execution)
+        except StoreUnusable:
+            raise
+        except Exception as error:
+            await self._refused_by_fold(resident, error)
+            return
+        resident.execution = execution
+        resident.busy = False
+        resident.row = row_of(resident.row, execution, more=False)
+        if execution.status != "RUNNING":  # it ended after the caller had read its row
+            self._finish(resident)
+        elif self._closed is None:
+            for command in commands:
+                self._run(resident, command)
+            resident.signals.insert(0, Start())  # it may have given up its turn
+            self._enqueue(resident)
+
+    async def _refused_by_fold(self, resident: Resident, error: Exception) -> None:
+        """An execution whose journal cannot be folded fails, unless it had ended anyway."""
+        row = await self._store.execution_get(resident.row.arn)
+        if row is not None and row.status != "RUNNING":
+            resident.row = row
+            self._finish(resident)
+        else:
+            self._bug(resident, error)
+
+    async def _fold(self, resident: Resident) -> Execution:
+        row = resident.row
+        compiled = await self.machines.revision(row.revision_id)
+        entries = await self._store.journal(row.id)
+        events = [event for entry in entries for event in decode_events(entry.events)]
+        # A row that came from a scan has no input; the first event, ExecutionStarted, has it.
+        execution = new_execution(row, compiled.program, compiled.role_arn, Document(text=events[0].details["input"]))
+        fold(execution, events)
+        return execution
+
+    def _scan_at(self, when: int) -> None:
+        planned = self._timers.due(_SCAN)
+        if self._closed is None and (planned is None or when < planned):
+            self._timers.set(_SCAN, when, lambda: self._spawn(self._scan()))
+
+    async def _scan(self) -> None:
+        due = await load_due(self._store, self._load_all, self._clock.now())
+        if due is not None:
+            self._scan_at(scan_before(due))
+
+    # -- what must not happen --------------------------------------------------------------------------------
+
+    def _bug(self, resident: Resident, error: Exception) -> None:
+        """An execution cannot go on because of a bug in Treadle: it fails, and the others go on."""
+        _log.error("%s failed because of a bug in Treadle", resident.row.arn, exc_info=error)
+        resident.busy = True
+        resident.signals.clear()
+        self._spawn(self._fail(resident))
+
+    async def _fail(self, resident: Resident) -> None:
+        step = await self._failed_step(resident)
+        if not resident.stored:
+            self._committed(step, None)
+            return
+        try:
+            await self._store.commit([step.commit()])
+        except StoreUnusable:
+            raise
+        except Exception as error:
+            _log.exception("The failure of %s could not be committed", resident.row.arn)
+            self._cancel_all(resident)
+            self._drop(resident)
+            _refuse(resident, error)
+        else:
+            self._committed(step, None)
+
+    async def _failed_step(self, resident: Resident) -> Step:
+        now = self._clock.now()
+        role_arn = "" if resident.execution is None else resident.execution.role_arn
+        if not (resident.stored and resident.created):
+            return last_words(resident, 0, role_arn, now)
+        try:
+            execution = await self._fold(resident)
+            outcome = fail(execution, ERROR, CAUSE, now)
+            row = row_of(resident.row, execution, more=False)
+            return Step(resident, row, outcome.events, outcome.commands, False)
+        except StoreUnusable:
+            raise
+        except Exception:
+            _log.exception("The journal of %s cannot be folded", resident.row.arn)
+            last = await self._store.journal_last_event(resident.row.id)
+            return last_words(resident, last, role_arn, now)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        self._activity.begin()
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._spawned_ended)
+
+    def _spawned_ended(self, task: asyncio.Task[None]) -> None:
+        self._background.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, StoreUnusable):
+            self._stop_because(error)
+        elif error is not None:
+            _log.critical("A bug in the runtime", exc_info=error)
+        self._activity.end()
+
+    def _stop_because(self, error: StoreUnusable) -> None:
+        """Nothing is answered or carried out any more."""
+        if isinstance(self._closed, StoreUnusable):
+            return
+        self._closed = error
+        _log.critical("The store cannot be used any more: %s", error)
+        self._timers.clear()
+        for resident in self._residents.values():
+            _refuse(resident, error)
+        if self._on_failure is not None:
+            self._on_failure(error)
+
+
+def _loaded(resident: Resident) -> Execution:
+    if resident.execution is None:
+        raise RuntimeError(f"{resident.row.arn} is not loaded")
+    return resident.execution
+
+
+def _answer(waiter: asyncio.Future[Row], row: Row) -> None:
+    if not waiter.done():  # its caller may have gone away
+        waiter.set_result(row)
+
+
+def _refuse(resident: Resident, error: Exception) -> None:
+    for waiter in resident.waiters():
+        if not waiter.done():
+            waiter.set_exception(error)

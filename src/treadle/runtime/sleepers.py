@@ -1,0 +1,58 @@
+"""Executions that are not in memory because nothing happens to them for a while, and who wakes them in time.
+
+The row of a sleeping execution says when its earliest timer is due.  A scan loads all that are due within the
+horizon, a minute.  The next scan is set half a horizon before the earliest of the others is due; since an
+execution only goes to sleep if its timer is further away than the horizon, there are at most two scans a
+minute, and none at all while nothing is due, however many executions sleep and however long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from treadle.store.contract import Execution, Store
+
+_HORIZON_MILLISECONDS = 60_000
+_PAGE = 500
+"""Executions that one read of a scan answers, and that are loaded side by side."""
+
+_FOREVER = 2**63 - 1
+_BEHIND_TASKS = (0, _FOREVER)
+"""Cursor behind the executions with tasks in flight (`wake` 0): those are in memory."""
+
+Load = Callable[[list[Execution]], Awaitable[None]]
+"""Loads those of the executions that are not in memory yet."""
+
+
+def sleeps_until(due: int, now: int) -> bool:
+    """Whether an execution whose earliest timer is `due` may leave memory."""
+    return due > now + _HORIZON_MILLISECONDS
+
+
+def scan_before(due: int) -> int:
+    """When to scan so that an execution that sleeps until `due` is in memory in time."""
+    return due - _HORIZON_MILLISECONDS // 2
+
+
+async def load_in_flight(store: Store, load: Load) -> None:
+    """After a restart: the executions that have tasks in flight or gave up their turn."""
+    after = None
+    while rows := list(await store.executions_due(0, after, _PAGE)):
+        await load(rows)
+        after = _cursor(rows[-1])
+
+
+async def load_due(store: Store, load: Load, now: int) -> int | None:
+    """Load what is due within the horizon. When the earliest of the others is due; None: there is none."""
+    after = _BEHIND_TASKS
+    while rows := list(await store.executions_due(_FOREVER, after, _PAGE)):
+        due = [row for row in rows if not sleeps_until(row.wake or 0, now)]
+        await load(due)
+        if len(due) < len(rows):
+            return rows[len(due)].wake
+        after = _cursor(rows[-1])
+    return None
+
+
+def _cursor(row: Execution) -> tuple[int, int]:
+    return (row.wake or 0, row.id)
