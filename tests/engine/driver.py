@@ -105,7 +105,8 @@ class Driver:
         """Let the next thing happen, jumping to its time. False if there is nothing to wait for."""
         timer = self.execution.next_timer()
         if self._answers and (timer is None or self._answers[0][0] <= timer[0]):
-            self.now, _, answer = heapq.heappop(self._answers)
+            self.now, attempt, answer = heapq.heappop(self._answers)
+            self.running.pop(attempt, None)
             self.signal(answer)
             return True
         if timer is None:
@@ -169,7 +170,7 @@ def snapshot(execution: Execution) -> dict[str, Any]:
         "error": (execution.error, execution.cause),
         "next_event": execution.next_event,
         "timer": None if closed else execution.next_timer(),
-        "ready": [branch.id for branch in execution.ready],
+        "ready": sorted(branch.id for branch in execution.ready),
         "tasks": [(task.attempt, task.input.value, task.timeout_seconds) for task in open_tasks(execution)],
         "branches": {} if closed else {number: _branch(branch) for number, branch in execution.branches.items()},
         "next_branch": execution.next_branch,
