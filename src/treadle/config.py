@@ -35,7 +35,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     data_dir: Path = Path(".treadle")
     functions_dir: Path = Path("functions")
     """It need not exist yet."""
-    account_id: str = "123456789012"
+    account_id: str = "000000000000"
     region: str = "us-east-1"
     """Of requests that are not signed for a region."""
     log_level: str = "warning"
