@@ -41,7 +41,8 @@ class Timers:
         return None if timer is None else timer[0]
 
     def discard(self, key: int) -> None:
-        self._set.pop(key, None)
+        if self._set.pop(key, None) is not None:
+            self._arm()  # a wake-up for nothing would make a virtual clock jump for nothing
 
     def clear(self) -> None:
         self._set.clear()
