@@ -22,7 +22,7 @@ from treadle.aws.states.configuration import (
     tracing_text,
 )
 from treadle.language.diagnostics import invalid_definition_message
-from treadle.store.contract import Conflict, Machine, MachineRevision
+from treadle.store.contract import Conflict, Machine, MachineRevision, MachineType
 
 
 async def create_state_machine(call: Call, request: dict[str, Any]) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def _same(one: Machine, other: Machine) -> bool:
     )
 
 
-def check_definition(call: Call, definition: str, machine_type: str) -> None:
+def check_definition(call: Call, definition: str, machine_type: MachineType) -> None:
     """Raises InvalidDefinition, with all findings in one message."""
     diagnostics = call.backend.runtime.machines.check(definition, machine_type)
     errors = [found for found in diagnostics if found.severity == "ERROR"]
