@@ -185,9 +185,7 @@ def _listener(host: str, port: int) -> socket.socket:
 
 def _why_not(error: OSError, host: str, port: int) -> str:
     if error.errno == errno.EADDRINUSE:
-        return (
-            f"port {port} of {host} is taken, perhaps by another Treadle or LocalStack; --port takes another"
-        )
+        return f"port {port} of {host} is taken, perhaps by another Treadle or LocalStack; --port takes another"
     return f"cannot listen on port {port} of {host}: {error.strerror}"
 
 

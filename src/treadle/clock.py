@@ -48,9 +48,7 @@ class _Timer:
 
     def _arm(self) -> None:
         delay = (self._when - self._clock.now()) / 1_000
-        self._handle = self._loop.call_later(
-            min(max(delay, 0.0), self._clock._longest_sleep_seconds), self._ring
-        )
+        self._handle = self._loop.call_later(min(max(delay, 0.0), self._clock._longest_sleep_seconds), self._ring)
 
     def _ring(self) -> None:
         if self._clock.now() >= self._when:

@@ -102,9 +102,7 @@ SETTINGS = (
     Setting("port", "--port", _port, "N", "Port to listen on; 0 takes any free one."),
     Setting("data_dir", "--data", _directory, "DIR", "Folder of the database, made if it is missing."),
     Setting("functions_dir", "--functions", _directory, "DIR", "Folder of functions. It need not exist yet."),
-    Setting(
-        "account_id", "--account-id", _text(r"[0-9]{12}", "twelve digits"), "ID", "Account in every ARN."
-    ),
+    Setting("account_id", "--account-id", _text(r"[0-9]{12}", "twelve digits"), "ID", "Account in every ARN."),
     Setting(
         "region",
         "--region",

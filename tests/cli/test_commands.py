@@ -109,9 +109,7 @@ def test_run_shows_the_retry_ladder(treadle: Treadle, tmp_path: Path) -> None:
 
 
 def test_run_tells_a_failure(treadle: Treadle, tmp_path: Path) -> None:
-    file = _definition(
-        tmp_path, StartAt="No", States={"No": {"Type": "Fail", "Error": "Bad", "Cause": "why"}}
-    )
+    file = _definition(tmp_path, StartAt="No", States={"No": {"Type": "Fail", "Error": "Bad", "Cause": "why"}})
     done = treadle("run", file)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.endswith("FAILED: Bad: why\n")

@@ -52,9 +52,7 @@ def _rows(text: str, now: float) -> list[Row]:
 
 
 def _drawn(rows: list[Row]) -> list[str]:
-    return [
-        f"{'  ' * row.depth}{row.mark} {row.label}" + (f" | {row.note}" if row.note else "") for row in rows
-    ]
+    return [f"{'  ' * row.depth}{row.mark} {row.label}" + (f" | {row.note}" if row.note else "") for row in rows]
 
 
 CHAIN = """

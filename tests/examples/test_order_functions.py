@@ -75,9 +75,7 @@ def test_a_category_without_a_warehouse_is_not_available() -> None:
     assert _call("checkAvailability", item) == {**item, "available": False, "warehouse": None}
 
 
-def test_a_slow_warehouse_times_out_as_often_as_asked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_slow_warehouse_times_out_as_often_as_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     item = {"productName": "Tea", "category": "grocery", "simulate": {"timeOuts": 2}}
     for _order in range(2):

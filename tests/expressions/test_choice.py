@@ -147,9 +147,7 @@ def test_string_matches(pattern: str, text: str, expected: bool) -> None:
 @given(st.lists(st.text("ab*\\", max_size=3)), st.lists(st.text("ab", max_size=3)))
 def test_stars_stand_for_anything(literals: list[str], fillings: list[str]) -> None:
     escaped = [literal.replace("\\", "\\\\").replace("*", "\\*") for literal in literals]
-    filled = [
-        literal + filling for literal, filling in itertools.zip_longest(literals, fillings, fillvalue="")
-    ]
+    filled = [literal + filling for literal, filling in itertools.zip_longest(literals, fillings, fillvalue="")]
     text = "".join(filled[: len(literals)])
     assert _holds({"StringMatches": "".join(f"{literal}*" for literal in escaped)}, text)
 

@@ -17,12 +17,8 @@ from treadle.expressions.paths import compile_path
 from treadle.expressions.reference_path import compile_reference_path
 
 pieces = st.one_of(
-    st.sampled_from(
-        [*"$@.*[]()'\"?:,-0123{}\\/ !ab", "$.", "[?(", ")]", "..", "==", "=~", "&&", "||", "in", "@.a"]
-    ),
-    st.sampled_from(
-        ["States.", "States.Format(", "'{}'", "States.Array(", "length()", "null", "[1:2]", "1e9", "\0"]
-    ),
+    st.sampled_from([*"$@.*[]()'\"?:,-0123{}\\/ !ab", "$.", "[?(", ")]", "..", "==", "=~", "&&", "||", "in", "@.a"]),
+    st.sampled_from(["States.", "States.Format(", "'{}'", "States.Array(", "length()", "null", "[1:2]", "1e9", "\0"]),
     st.text(max_size=2),
 )
 texts = st.lists(pieces, max_size=14).map("".join)
@@ -41,9 +37,7 @@ def _insert(text: str) -> Callable[[Bindings], Any]:
 )
 @settings(max_examples=200)
 @given(texts)
-def test_hostile_text(
-    compile_text: Callable[[str], Callable[[Bindings], Any]], prefix: str, text: str
-) -> None:
+def test_hostile_text(compile_text: Callable[[str], Callable[[Bindings], Any]], prefix: str, text: str) -> None:
     try:
         run = compile_text(prefix + text)
     except ExpressionSyntaxError:

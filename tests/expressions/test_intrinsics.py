@@ -40,10 +40,7 @@ _object = {"Arg1": 1, "Arg2": []}
 )
 def test_format(value: Any, expected: str) -> None:
     """Recorded: generic--format_1."""
-    assert (
-        _call("States.Format('Formatting argument {}.', $.FunctionInput)", {"FunctionInput": value})
-        == expected
-    )
+    assert _call("States.Format('Formatting argument {}.', $.FunctionInput)", {"FunctionInput": value}) == expected
 
 
 @pytest.mark.parametrize("value", ["", " ", "HelloWorld", None, 1, 1.1, _object, [1, [2]]])

@@ -9,11 +9,7 @@ from hypothesis import strategies as st
 from treadle.expressions.json_types import equal, hashable, is_number
 
 values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-3, 3)
-    | st.sampled_from([0.0, 1.0, 1.5])
-    | st.text("ab", max_size=2),
+    st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from([0.0, 1.0, 1.5]) | st.text("ab", max_size=2),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab", max_size=1), inner, max_size=3),
     max_leaves=6,
 )

@@ -351,9 +351,7 @@ documents = st.recursive(
 segments = st.one_of(
     names.map("['{}']".format),
     st.integers(-3, 3).map("[{}]".format),
-    st.tuples(st.integers(-3, 3), st.integers(-3, 3), st.integers(1, 3)).map(
-        lambda s: "[{}:{}:{}]".format(*s)
-    ),
+    st.tuples(st.integers(-3, 3), st.integers(-3, 3), st.integers(1, 3)).map(lambda s: "[{}:{}:{}]".format(*s)),
     st.just("[*]"),
     st.lists(st.integers(-3, 3), min_size=2, max_size=3).map(lambda i: f"[{','.join(map(str, i))}]"),
 )

@@ -74,9 +74,9 @@ def test_only_one_place(path: str) -> None:
 
 
 names = st.text(st.characters(exclude_characters="'\\", exclude_categories=["Cs"]), max_size=4)
-documents = st.recursive(
-    st.integers(), lambda inner: st.dictionaries(names, inner, max_size=3), max_leaves=5
-).filter(lambda value: isinstance(value, dict))
+documents = st.recursive(st.integers(), lambda inner: st.dictionaries(names, inner, max_size=3), max_leaves=5).filter(
+    lambda value: isinstance(value, dict)
+)
 
 
 @given(documents, st.lists(names, min_size=1, max_size=4), st.integers())

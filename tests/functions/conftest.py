@@ -81,9 +81,7 @@ async def serve(options: FunctionOptions) -> AsyncIterator[Callable[..., Awaitab
 
 @pytest.fixture
 async def gate() -> AsyncIterator[Gate]:
-    folder = tempfile.mkdtemp(
-        prefix="gate"
-    )  # a socket's path must be short, which tmp_path is not everywhere
+    folder = tempfile.mkdtemp(prefix="gate")  # a socket's path must be short, which tmp_path is not everywhere
     gate = Gate(Path(folder) / "gate")
     await gate.open()
     yield gate

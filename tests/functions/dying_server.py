@@ -16,9 +16,7 @@ from treadle.functions.options import FunctionOptions
 
 
 async def main(folder: Path, names: list[str]) -> None:
-    functions = LocalFunctions(
-        FunctionOptions(folder=folder, logs=folder.parent / "logs", endpoint_url="http://x")
-    )
+    functions = LocalFunctions(FunctionOptions(folder=folder, logs=folder.parent / "logs", endpoint_url="http://x"))
     await functions.start()
     await asyncio.gather(*[functions.invoke(name, b"null", function_arn="arn") for name in names])
     await asyncio.Event().wait()

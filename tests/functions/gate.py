@@ -33,9 +33,7 @@ arrives and waits."""
 
 
 class Visitor:
-    def __init__(
-        self, name: str, pid: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    def __init__(self, name: str, pid: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.name, self.pid = name, pid
         self._reader, self._writer = reader, writer
 

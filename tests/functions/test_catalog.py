@@ -91,9 +91,7 @@ def test_finds_nothing_outside(options: FunctionOptions, name: str) -> None:
 
 def test_names(options: FunctionOptions) -> None:
     assert Catalog(options).names() == []
-    write(
-        options, {"b.py": "", "a/app.py": "", "_c.py": "", "data/x.json": "", "README.md": "", "b.toml": ""}
-    )
+    write(options, {"b.py": "", "a/app.py": "", "_c.py": "", "data/x.json": "", "README.md": "", "b.toml": ""})
     assert Catalog(options).names() == ["a", "b"]
 
 

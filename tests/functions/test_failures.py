@@ -26,8 +26,7 @@ def test_exited(return_code: int, reason: str) -> None:
 
 def test_timed_out() -> None:
     assert failures.timed_out("id", 3) == (
-        b'{"errorType":"Sandbox.Timedout",'
-        b'"errorMessage":"RequestId: id Error: Task timed out after 3.00 seconds"}'
+        b'{"errorType":"Sandbox.Timedout","errorMessage":"RequestId: id Error: Task timed out after 3.00 seconds"}'
     )
 
 

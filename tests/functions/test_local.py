@@ -120,9 +120,7 @@ async def test_errors_of_the_start(
 
 async def test_error_document_is_what_lambda_shows(serve: Serve) -> None:
     served = await serve()
-    served.write(
-        "raise_it.py", "def handler(event, context):\n    raise Exception('Some exception was raised.')\n"
-    )
+    served.write("raise_it.py", "def handler(event, context):\n    raise Exception('Some exception was raised.')\n")
     invocation = await served.call("raise_it", request_id="the-id")
     assert invocation.payload.decode() == (
         '{"errorMessage": "Some exception was raised.", "errorType": "Exception", "requestId": "the-id",'
@@ -232,9 +230,7 @@ async def test_no_more_workers_than_the_limit_first_come_first_served(serve: Ser
 async def test_an_idle_worker_gives_way_to_another_function(serve: Serve, gate: Gate) -> None:
     served = await serve(function_workers=1)
     for name in ("a", "b"):
-        served.write(
-            f"{name}.py", gate.prelude + f"line = arrive('{name}')\ndef handler(event, context): return event"
-        )
+        served.write(f"{name}.py", gate.prelude + f"line = arrive('{name}')\ndef handler(event, context): return event")
     assert await served.answer("a", 1) == 1
     a = await gate.visitor()
     assert await served.answer("b", 2) == 2
@@ -244,14 +240,10 @@ async def test_an_idle_worker_gives_way_to_another_function(serve: Serve, gate: 
 async def test_a_busy_function_does_not_starve_another(serve: Serve, gate: Gate) -> None:
     served = await serve(function_workers=1)
     for name in ("a", "b"):
-        served.write(
-            f"{name}.py", gate.prelude + "def handler(event, context): wait(arrive(event)); return event"
-        )
+        served.write(f"{name}.py", gate.prelude + "def handler(event, context): wait(arrive(event)); return event")
     calls = [asyncio.create_task(served.answer("a", "first"))]
     first = await gate.visitor()
-    calls += [
-        asyncio.create_task(served.answer(name, event)) for name, event in [("b", "second"), ("a", "third")]
-    ]
+    calls += [asyncio.create_task(served.answer(name, event)) for name, event in [("b", "second"), ("a", "third")]]
     await asyncio.sleep(0)  # both are in their queues
     first.let_through()
     order = []
@@ -282,8 +274,7 @@ async def test_a_time_out_kills_the_worker_and_what_it_started(serve: Serve, gat
     served.write("f.toml", "timeout = 1")
     served.write(
         "f.py",
-        gate.prelude
-        + "def handler(event, context):\n    print('begun'); child('child'); wait(arrive('worker'))",
+        gate.prelude + "def handler(event, context):\n    print('begun'); child('child'); wait(arrive('worker'))",
     )
     call = asyncio.create_task(served.call("f"))
     visitors = await gate.visitors(2)
@@ -299,9 +290,7 @@ async def test_a_time_out_kills_the_worker_and_what_it_started(serve: Serve, gat
 
 async def test_an_exit_ends_what_the_worker_started(serve: Serve, gate: Gate) -> None:
     served = await serve()
-    served.write(
-        "f.py", gate.prelude + "def handler(event, context): child('child'); wait(arrive('w')); os._exit(0)"
-    )
+    served.write("f.py", gate.prelude + "def handler(event, context): child('child'); wait(arrive('w')); os._exit(0)")
     call = asyncio.create_task(served.error("f"))
     visitors = await gate.visitors(2)
     visitors["w"].let_through()
@@ -364,12 +353,7 @@ def handler(event, context):
     assert first.log.startswith("starting\nout 1\nerr 1\n[WARNING]\t")
     assert first.log.endswith("logged\nend")
     assert second.log.startswith("out 2\nerr 2\n")
-    lines = (
-        (options.logs / "f.log")
-        .read_text()
-        .split("START RequestId: second Version: $LATEST\n")[1]
-        .splitlines()
-    )
+    lines = (options.logs / "f.log").read_text().split("START RequestId: second Version: $LATEST\n")[1].splitlines()
     assert lines[:2] == ["out 2", "err 2"]
     assert lines[3:5] == ["end", "END RequestId: second"]
     assert lines[5].startswith("REPORT RequestId: second\tDuration: ")

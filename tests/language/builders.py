@@ -14,9 +14,7 @@ FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:f"
 ACTIVITY = "arn:aws:states:us-east-1:123456789012:activity:a"
 
 
-def parsed(
-    definition: Any, machine_type: MachineType = "STANDARD", limits: Limits = DEFAULT_LIMITS
-) -> Parsed:
+def parsed(definition: Any, machine_type: MachineType = "STANDARD", limits: Limits = DEFAULT_LIMITS) -> Parsed:
     text = definition if isinstance(definition, str) else json.dumps(definition)
     return parse_definition(text, machine_type=machine_type, limits=limits)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from language.builders import ACTIVITY, PASS, choice, machine, map_state, only, parsed, task
+from tests.language.builders import ACTIVITY, PASS, choice, machine, map_state, only, parsed, task
 from treadle.language.diagnostics import Diagnostic, invalid_definition_message
 from treadle.limits import DEFAULT_LIMITS
 
@@ -149,10 +149,7 @@ CASES: dict[str, tuple[Any, list[str]]] = {
     ),
     "no processor": (
         only(Type="Map", End=True),
-        [
-            f"{SCHEMA}: This object should have only one of the following fields: "
-            "[ItemProcessor, Iterator] at /States/X"
-        ],
+        [f"{SCHEMA}: This object should have only one of the following fields: [ItemProcessor, Iterator] at /States/X"],
     ),
     # Retry and Catch
     "errors of a retrier": (
@@ -176,17 +173,11 @@ CASES: dict[str, tuple[Any, list[str]]] = {
     ),
     "jitter": (
         task(Retry=[{"ErrorEquals": ["A"], "JitterStrategy": "HALF"}]),
-        [
-            f"{SCHEMA}: Value should be one of the following: [NONE, FULL] "
-            "at /States/X/Retry[0]/JitterStrategy"
-        ],
+        [f"{SCHEMA}: Value should be one of the following: [NONE, FULL] at /States/X/Retry[0]/JitterStrategy"],
     ),
     "longest delay": (
         task(Retry=[{"ErrorEquals": ["A"], "IntervalSeconds": 5, "MaxDelaySeconds": 5}]),
-        [
-            f"{SCHEMA}: MaxDelaySeconds must be greater than IntervalSeconds "
-            "at /States/X/Retry[0]/MaxDelaySeconds"
-        ],
+        [f"{SCHEMA}: MaxDelaySeconds must be greater than IntervalSeconds at /States/X/Retry[0]/MaxDelaySeconds"],
     ),
     "heartbeat": (
         task(TimeoutSeconds=5, HeartbeatSeconds=5),
@@ -279,9 +270,7 @@ CASES: dict[str, tuple[Any, list[str]]] = {
         ["MISSING_TRANSITION_TARGET: Missing 'Next' target: Y at /States/X/Branches[0]/States/I/Next"],
     ),
     "no end": (
-        machine(
-            X={"Type": "Pass", "Next": "Y"}, Y={"Type": "Pass", "Next": "X"}, Z={"Type": "Pass", "Next": "X"}
-        ),
+        machine(X={"Type": "Pass", "Next": "Y"}, Y={"Type": "Pass", "Next": "X"}, Z={"Type": "Pass", "Next": "X"}),
         ["MISSING_END_STATE: Workflow has no terminal state at null"],
     ),
     "unreachable end": (
@@ -326,8 +315,7 @@ CASES: dict[str, tuple[Any, list[str]]] = {
     "JSONPath in a JSONata machine": (
         {**only(**PASS, QueryLanguage="JSONPath", Output=1), "QueryLanguage": "JSONata"},
         [
-            f"{SCHEMA}: 'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine "
-            "at /States/X",
+            f"{SCHEMA}: 'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine at /States/X",
             "NOT_IMPLEMENTED: The field 'QueryLanguage' is valid, but this version of Treadle does not "
             "support the query language JSONata yet at /QueryLanguage",
         ],
@@ -362,8 +350,7 @@ CASES: dict[str, tuple[Any, list[str]]] = {
         [
             "NOT_IMPLEMENTED: The field 'Mode' is valid, but this version of Treadle does not support the "
             "Distributed Map yet at /States/X/ItemProcessor/ProcessorConfig/Mode",
-            f"{SCHEMA}: These fields are required: [ExecutionType] "
-            "at /States/X/ItemProcessor/ProcessorConfig",
+            f"{SCHEMA}: These fields are required: [ExecutionType] at /States/X/ItemProcessor/ProcessorConfig",
         ],
     ),
 }

@@ -61,8 +61,7 @@ FAULTS: dict[str, tuple[str, int, int]] = {
         4,
     ),
     "\x00": (
-        "Illegal character ((CTRL-CHAR, code 0)): only regular white space (\\r, \\n, \\t) is allowed "
-        "between tokens",
+        "Illegal character ((CTRL-CHAR, code 0)): only regular white space (\\r, \\n, \\t) is allowed between tokens",
         1,
         2,
     ),
@@ -107,8 +106,7 @@ FAULTS: dict[str, tuple[str, int, int]] = {
         4,
     ),
     '{"a\tb":1}': (
-        "Illegal unquoted character ((CTRL-CHAR, code 9)): has to be escaped using backslash to be included "
-        "in name",
+        "Illegal unquoted character ((CTRL-CHAR, code 9)): has to be escaped using backslash to be included in name",
         1,
         5,
     ),
@@ -155,9 +153,7 @@ def test_a_location_quotes_the_text_as_far_as_jackson_does() -> None:
     text = "x" * 628
     error = json_error(text)
     assert error is not None
-    assert error.location(text) == (
-        f'[Source: (String)"{"x" * 500}"[truncated 128 chars]; line: 1, column: 257]'
-    )
+    assert error.location(text) == (f'[Source: (String)"{"x" * 500}"[truncated 128 chars]; line: 1, column: 257]')
 
 
 def test_every_line_break_counts() -> None:

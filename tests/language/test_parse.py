@@ -8,7 +8,7 @@ from typing import Any, get_args
 import pytest
 from msgspec import UNSET, structs
 
-from language.builders import FUNCTION, PASS, choice, machine, only, parsed, task
+from tests.language.builders import FUNCTION, PASS, choice, machine, only, parsed, task
 from treadle.language.definition import (
     Catcher,
     ChoiceState,

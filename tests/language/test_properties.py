@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from language.builders import ACTIVITY, FUNCTION, parsed
+from tests.language.builders import ACTIVITY, FUNCTION, parsed
 from treadle import document
 from treadle.language.definition import ChoiceState, MapState, ParallelState, Scope, State, TaskState
 from treadle.language.operators import operators

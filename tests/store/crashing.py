@@ -13,7 +13,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from store.builders import ARN, created, entry, execution, machine
+from tests.store.builders import ARN, created, entry, execution, machine
 from treadle.store.contract import Commit, Store, StoreUnusable
 from treadle.store.sqlite import SqliteStore
 
@@ -27,9 +27,7 @@ async def commit_pairs(store: Store) -> None:
         await store.commit([created(run, entry(1, 1)) for run in pair])
         acknowledge(pair[0].id, 1)
         for event in range(2, 6):
-            await store.commit(
-                [Commit(execution=replace(run, wake=event), entry=entry(event, event)) for run in pair]
-            )
+            await store.commit([Commit(execution=replace(run, wake=event), entry=entry(event, event)) for run in pair])
             acknowledge(pair[0].id, event)
 
 

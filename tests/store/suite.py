@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from msgspec.structs import replace
 
-from store.builders import (
+from tests.store.builders import (
     ARN,
     EXECUTION_ARN,
     created,
@@ -174,9 +174,7 @@ class StoreSuite:
         other, second = execution(store, "orders"), execution(store, "orders", "same")
         moved = replace(first, status="ABORTED")
         with pytest.raises(Conflict):
-            await store.commit(
-                [created(other, entry(1, 1)), created(second, entry(1, 1)), Commit(execution=moved)]
-            )
+            await store.commit([created(other, entry(1, 1)), created(second, entry(1, 1)), Commit(execution=moved)])
         assert await store.execution_get(other.arn) is None
         assert await store.execution_get(first.arn) == first
         assert await store.journal(other.id) == await store.journal(second.id) == []

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from store.builders import ARN, created, entry, execution, machine
-from store.suite import Reopen, StoreSuite
+from tests.store.builders import ARN, created, entry, execution, machine
+from tests.store.suite import Reopen, StoreSuite
 from treadle.store.contract import ExecutionFilter, Store, StoreUnusable
 from treadle.store.sqlite import SqliteStore, database, writer
 from treadle.store.sqlite.database import migrate

@@ -7,9 +7,7 @@ from treadle.tasks.function import run_function
 
 from .fakes import FUNCTION, FakeFunctions, failure, request
 
-ERROR_DOCUMENT = (
-    b'{"errorMessage": "no", "errorType": "CustomException", "requestId": "id", "stackTrace": ["  File"]}'
-)
+ERROR_DOCUMENT = b'{"errorMessage": "no", "errorType": "CustomException", "requestId": "id", "stackTrace": ["  File"]}'
 
 
 @pytest.mark.parametrize(
@@ -49,9 +47,7 @@ async def test_not_found(suffix: str) -> None:
     error, cause = failure(await run_function(request(arn), FakeFunctions(), DEFAULT_LIMITS))
     assert error == "Lambda.ResourceNotFoundException"
     assert cause is not None
-    head = (
-        f"Function not found: {arn if suffix else arn + ':$LATEST'} (Service: AWSLambda; Status Code: 404; "
-    )
+    head = f"Function not found: {arn if suffix else arn + ':$LATEST'} (Service: AWSLambda; Status Code: 404; "
     assert cause.startswith(head + "Error Code: ResourceNotFoundException; Request ID: ")
     assert cause.endswith("; Proxy: null)")
 

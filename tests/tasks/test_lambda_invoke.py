@@ -180,9 +180,7 @@ async def test_values_that_are_refused(field: str, value: str, error: str, text:
 
 async def test_function_error_is_compact() -> None:
     """Recorded: error_handling/task_service_lambda--raise_custom_exception."""
-    document = (
-        b'{"errorMessage": "", "errorType": "CustomException", "requestId": "id", "stackTrace": ["  File"]}'
-    )
+    document = b'{"errorMessage": "", "errorType": "CustomException", "requestId": "id", "stackTrace": ["  File"]}'
     outcome = await invoke({"FunctionName": "pay"}, FakeFunctions(document, function_error="Unhandled"))
     assert failure(outcome) == (
         "CustomException",
@@ -201,13 +199,10 @@ async def test_not_found() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "payload", [b'"' + b"a" * 262_143 + b'"', b"a" * 263_168, b'"' + b"a" * 262_000 + b'"']
-)
+@pytest.mark.parametrize("payload", [b'"' + b"a" * 262_143 + b'"', b"a" * 263_168, b'"' + b"a" * 262_000 + b'"'])
 async def test_a_result_is_bounded(payload: bytes) -> None:
     """Recorded: error_handling/states_errors--service_task_lambada_catch_state_all_data_limit_exceeded_*."""
     assert failure(await invoke({"FunctionName": "pay"}, FakeFunctions(payload))) == (
         "States.DataLimitExceeded",
-        "The state/task 'lambda' returned a result with a size exceeding the maximum number of bytes"
-        " service limit.",
+        "The state/task 'lambda' returned a result with a size exceeding the maximum number of bytes service limit.",
     )

@@ -112,9 +112,7 @@ class Door:
         answered = await service.serve(operation, _decoded(body), caller)
         return _Answer(200, service.content_type.encode(), _encode(answered))
 
-    def _route(
-        self, method: str, path: str, headers: dict[bytes, bytes], signed: Scope
-    ) -> tuple[Service, str]:
+    def _route(self, method: str, path: str, headers: dict[bytes, bytes], signed: Scope) -> tuple[Service, str]:
         """The service and the operation that are asked for. Raises ApiError."""
         target = headers.get(b"x-amz-target", b"").decode("latin-1")
         content_type = headers.get(b"content-type", b"").decode("latin-1")

@@ -142,9 +142,7 @@ class _Compiler:
             if type(value) is not str:
                 raise _mismatch(value, "{} can not be converted to a String")
             if allowed and value not in allowed:
-                found.append(
-                    _violation(shown(value), path, f"Member must satisfy enum value set: [{listing}]")
-                )
+                found.append(_violation(shown(value), path, f"Member must satisfy enum value set: [{listing}]"))
             if pattern is not None and pattern.fullmatch(value) is None:
                 constraint = f"Member must satisfy regular expression pattern: {shape.metadata['pattern']}"
                 found.append(_violation(shown(value), path, constraint))
@@ -237,9 +235,7 @@ class _Compiler:
             if type(value) is not dict:
                 raise _mismatch(value, "Expected map or null")
             return {
-                key: check_value(item, f"{path}.{key}.member", found)
-                for key, item in value.items()
-                if item is not None
+                key: check_value(item, f"{path}.{key}.member", found) for key, item in value.items() if item is not None
             }
 
         return check

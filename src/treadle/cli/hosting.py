@@ -31,9 +31,7 @@ _EXIT_AT_ONCE = 130
 
 def host(settings: Settings, beside: Beside) -> int | None:
     """Serve until stopped. The exit status, or None if it was Ctrl-C or SIGTERM that stopped it."""
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_host(settings, beside))

@@ -240,9 +240,7 @@ def _attempt_failed(before: Node, kind: str, details: Mapping[str, Any], at: dat
     if before.kind != "state":
         return None
     before.mark, before.failed_at = "waiting", at
-    before.error = details.get("error") or (
-        "States.Timeout" if kind.endswith("TimedOut") else "unknown error"
-    )
+    before.error = details.get("error") or ("States.Timeout" if kind.endswith("TimedOut") else "unknown error")
     before.cause = details.get("cause")
     return before
 

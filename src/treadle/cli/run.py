@@ -51,9 +51,7 @@ def _text(content: bytes, what: str) -> str:
         raise click.UsageError(f"{what} is not UTF-8 text: {error}") from None
 
 
-def _work(
-    url: str, account: str, region: str, definition: str, document: str, stop: threading.Event
-) -> int | None:
+def _work(url: str, account: str, region: str, definition: str, document: str, stop: threading.Event) -> int | None:
     from botocore.exceptions import ClientError
     from rich.console import Console
 

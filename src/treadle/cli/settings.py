@@ -26,9 +26,7 @@ def _option(setting: config.Setting) -> Callable[[Any], Any]:
     if setting.is_switch:
         return click.option(setting.flag, setting.field, flag_value="1", default=None, help=setting.meaning)
     default = getattr(config.Settings(), setting.field)
-    return click.option(
-        setting.flag, setting.field, metavar=setting.metavar, help=f"{setting.meaning} [{default}]"
-    )
+    return click.option(setting.flag, setting.field, metavar=setting.metavar, help=f"{setting.meaning} [{default}]")
 
 
 def load_settings(flags: dict[str, str | None]) -> config.Settings:

@@ -139,9 +139,7 @@ def _line(row: Row) -> Text:
 def _title(row: Row, sign: str | None) -> Text:
     usual, style = _SIGNS[row.mark]
     sign = " " if row.seconds is None else sign or usual
-    return Text.assemble(
-        "  " * (row.depth + 1), (sign, style), " ", (row.label, "" if row.seconds else "dim")
-    )
+    return Text.assemble("  " * (row.depth + 1), (sign, style), " ", (row.label, "" if row.seconds else "dim"))
 
 
 def _duration(row: Row) -> str:

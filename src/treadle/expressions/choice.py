@@ -161,9 +161,7 @@ class _Compiler:
             other = self._path(operand, at)
             if variable is None or other is None:
                 return _never
-            return lambda bindings: _compared(
-                holds, read(_select(variable, bindings)), read(_select(other, bindings))
-            )
+            return lambda bindings: _compared(holds, read(_select(variable, bindings)), read(_select(other, bindings)))
         constant = read(operand)
         if constant is None:
             return self._refuse(at, _wrong_operand(comparison.type))

@@ -30,7 +30,7 @@ class EvaluationError(Exception):
         self.message = message
 
 
-class PathNotFound(EvaluationError):  # noqa: N818 - it is what the documentation of AWS and Jayway calls it
+class PathNotFound(EvaluationError):
     """A definite path selects nothing in `document`.
 
     The message is the one of a path field, `Invalid path '$.a' : No results for path: $['a']` (recorded for

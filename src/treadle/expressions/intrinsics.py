@@ -31,7 +31,7 @@ from treadle.expressions.paths import Path
 from treadle.limits import DEFAULT_LIMITS, Limits
 
 
-class _Refused(Exception):  # noqa: N818 - never leaves this module
+class _Refused(Exception):
     """A function cannot work on its arguments; the text says why."""
 
 
@@ -119,9 +119,7 @@ def _compile_path_argument(path: Path) -> _Reader:
 
 
 def _failure(text: str, problem: str) -> EvaluationError:
-    return EvaluationError(
-        f"The function '{text}' had the following error: {problem}", "States.IntrinsicFailure"
-    )
+    return EvaluationError(f"The function '{text}' had the following error: {problem}", "States.IntrinsicFailure")
 
 
 # Kinds of arguments

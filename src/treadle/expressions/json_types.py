@@ -15,9 +15,7 @@ def equal(left: Any, right: Any) -> bool:
     if type(left) is not type(right):
         return is_number(left) and is_number(right) and bool(left == right)
     if type(left) is dict:
-        return len(left) == len(right) and all(
-            key in right and equal(value, right[key]) for key, value in left.items()
-        )
+        return len(left) == len(right) and all(key in right and equal(value, right[key]) for key, value in left.items())
     if type(left) is list:
         return len(left) == len(right) and all(map(equal, left, right))
     return bool(left == right)

@@ -82,11 +82,7 @@ def compile_segments(text: str, segments: Sequence[Segment], limits: Limits) -> 
 
 def _is_definite(segments: Sequence[Segment]) -> bool:
     *front, last = segments or (None,)
-    return (
-        isinstance(last, Function)
-        or (_is_single(front) and isinstance(last, Members))
-        or _is_single(segments)
-    )
+    return isinstance(last, Function) or (_is_single(front) and isinstance(last, Members)) or _is_single(segments)
 
 
 def _is_single(segments: Sequence[Segment | None]) -> bool:
@@ -328,9 +324,7 @@ def _children(node: Any) -> Sequence[Any]:
 
 
 def _members(names: tuple[str, ...]) -> _Step:
-    return lambda nodes, run: [
-        node[name] for node in nodes if type(node) is dict for name in names if name in node
-    ]
+    return lambda nodes, run: [node[name] for node in nodes if type(node) is dict for name in names if name in node]
 
 
 def _merged(names: tuple[str, ...]) -> _Step:
@@ -341,11 +335,7 @@ def _merged(names: tuple[str, ...]) -> _Step:
 
 def _indexes(indexes: tuple[int, ...]) -> _Step:
     return lambda nodes, run: [
-        node[index]
-        for node in nodes
-        if type(node) is list
-        for index in indexes
-        if -len(node) <= index < len(node)
+        node[index] for node in nodes if type(node) is list for index in indexes if -len(node) <= index < len(node)
     ]
 
 

@@ -219,9 +219,7 @@ def _defined(tree: ast.Module) -> Iterator[str]:
 def _fingerprint(root: Path, settings_file: Path, deep: bool) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for path, status in _files(str(root), deep):
-        digest.update(
-            f"{path}\0{status.st_size}\0{status.st_mtime_ns}\0{status.st_ino}\n".encode("utf-8", "replace")
-        )
+        digest.update(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\0{status.st_ino}\n".encode("utf-8", "replace"))
     try:
         status = settings_file.stat()
         digest.update(f"{status.st_size}\0{status.st_mtime_ns}\0{status.st_ino}".encode())

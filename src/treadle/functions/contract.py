@@ -12,7 +12,7 @@ class FunctionError(Exception):
     """Base of what functions raise."""
 
 
-class FunctionNotFound(FunctionError):  # noqa: N818 - Lambda's own words
+class FunctionNotFound(FunctionError):
     """There is no function of that name. The message is Lambda's: `Function not found: <arn>`."""
 
 

@@ -18,9 +18,7 @@ LAMBDA_TASK_ROOT = "/var/task"
 
 
 def timed_out(request_id: str, seconds: float) -> bytes:
-    return _document(
-        "Sandbox.Timedout", f"RequestId: {request_id} Error: Task timed out after {seconds:.2f} seconds"
-    )
+    return _document("Sandbox.Timedout", f"RequestId: {request_id} Error: Task timed out after {seconds:.2f} seconds")
 
 
 def exited(request_id: str, return_code: int) -> bytes:

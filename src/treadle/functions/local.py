@@ -30,9 +30,7 @@ class LocalFunctions:
         self._files = LogFiles(options.logs, limits.function_log_file_bytes)
         self._api = RuntimeApi(limits)
         self._guardian = Guardian()
-        self._pool = Pool(
-            Surroundings(options=options, api=self._api, guardian=self._guardian, log=log or self._files)
-        )
+        self._pool = Pool(Surroundings(options=options, api=self._api, guardian=self._guardian, log=log or self._files))
 
     async def start(self) -> None:
         await self._guardian.start()

@@ -43,9 +43,7 @@ def next() -> tuple[bytes, dict[str, str]]:
     return _apis[0].call("GET", "next", None, {}, 200)
 
 
-def post_invocation_result(
-    invoke_id: str, result: bytes, content_type: str, invocation_id: str | None = None
-) -> None:
+def post_invocation_result(invoke_id: str, result: bytes, content_type: str, invocation_id: str | None = None) -> None:
     headers = {"Content-Type": content_type, **_invocation(invocation_id)}
     _apis[0].call("POST", f"{invoke_id}/response", result, headers, 202)
 

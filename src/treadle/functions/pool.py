@@ -43,9 +43,7 @@ class _Fleet:
         """How many waiting invocations no worker is on its way for."""
         if not self.queue:
             return 0
-        coming = sum(
-            worker.state in ("starting", "settling") for worker in self.workers if self.is_current(worker)
-        )
+        coming = sum(worker.state in ("starting", "settling") for worker in self.workers if self.is_current(worker))
         return len(self.queue) - coming
 
     def is_current(self, worker: Worker) -> bool:
@@ -172,6 +170,5 @@ class Pool:
             return False
         mine = fleet.queue[0].sequence
         return any(
-            other.queue and not other.workers and other.queue[0].sequence < mine
-            for other in self._fleets.values()
+            other.queue and not other.workers and other.queue[0].sequence < mine for other in self._fleets.values()
         )

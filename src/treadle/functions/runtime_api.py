@@ -196,11 +196,7 @@ class _Connection(asyncio.Protocol):
         if route["init"]:
             return seat.init_failed(body)
         request_id = route["id"].decode("latin-1")
-        return (
-            seat.responded(request_id, body)
-            if route["outcome"] == b"response"
-            else seat.failed(request_id, body)
-        )
+        return seat.responded(request_id, body) if route["outcome"] == b"response" else seat.failed(request_id, body)
 
     def _poll(self, seat: Seat) -> Answer | None:
         if self._waiting is not None:

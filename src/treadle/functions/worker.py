@@ -153,9 +153,7 @@ class Worker:
                 start_new_session=True,
             )
         except (OSError, subprocess.SubprocessError) as error:
-            self.failure_of_start = partial(
-                failures.not_started, reason=f"no worker could be started: {error}"
-            )
+            self.failure_of_start = partial(failures.not_started, reason=f"no worker could be started: {error}")
             self._leave()
             self.exited.set_result(None)
         finally:
@@ -305,10 +303,7 @@ class Worker:
         if now >= self._window_end:
             self._window_bytes, self._window_end = 0, now + _THROTTLE_SECONDS
         self._window_bytes += self._read()
-        if (
-            self._window_bytes > self._limits.function_output_bytes_per_second * _THROTTLE_SECONDS
-            and self._pipe >= 0
-        ):
+        if self._window_bytes > self._limits.function_output_bytes_per_second * _THROTTLE_SECONDS and self._pipe >= 0:
             self._loop.remove_reader(self._pipe)
             self._loop.call_at(self._window_end, self._read_on)
 

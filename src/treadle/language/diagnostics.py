@@ -29,9 +29,7 @@ class Diagnostic(Struct, frozen=True, kw_only=True):
         return f"{self.code}: {self.message} at {place}"
 
 
-def invalid_definition_message(
-    diagnostics: Iterable[Diagnostic], most: int = DEFAULT_LIMITS.diagnostics
-) -> str:
+def invalid_definition_message(diagnostics: Iterable[Diagnostic], most: int = DEFAULT_LIMITS.diagnostics) -> str:
     """The message of AWS's InvalidDefinition error: the first errors among these findings, not the warnings.
 
     Recorded in the cases of kind `create_rejected`.  A finding without a place reads `at null`, as measured

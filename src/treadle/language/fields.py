@@ -63,11 +63,7 @@ def _states(value: Any, at: str, context: Context) -> Any:
         context.report(at, "Value cannot be empty")
     longest = context.limits.state_name_characters
     # A state with too long a name (`structure.py` reports it) is not read, so that locations stay short.
-    return {
-        name: _state(item, name, f"{at}/{name}", context)
-        for name, item in value.items()
-        if len(name) <= longest
-    }
+    return {name: _state(item, name, f"{at}/{name}", context) for name, item in value.items() if len(name) <= longest}
 
 
 def _branch(value: Any, at: str, context: Context) -> tree.Scope | None:

@@ -207,9 +207,7 @@ class _Scanner:
         if token in _LITERALS:
             return
         if token in _NOT_NUMBERS:
-            self.fail(
-                f"Non-standard token '{token}': enable JsonParser.Feature.ALLOW_NON_NUMERIC_NUMBERS to allow"
-            )
+            self.fail(f"Non-standard token '{token}': enable JsonParser.Feature.ALLOW_NON_NUMERIC_NUMBERS to allow")
         dots = "..." if len(token) == _TOKEN_CHARACTERS else ""
         self.fail(f"Unrecognized token '{token}{dots}': was expecting {_VALUES}")
 
@@ -244,9 +242,7 @@ class _Scanner:
         if character == "-":
             character = self.read_or_end(" in a Number value")
             if not "0" <= character <= "9":
-                self.no_number(
-                    character, "expected digit (0-9) to follow minus sign, for valid numeric value"
-                )
+                self.no_number(character, "expected digit (0-9) to follow minus sign, for valid numeric value")
         if character == "0" and "0" <= self.peek() <= "9":
             self.position += 1
             self.fail("Invalid numeric value: Leading zeroes not allowed")

@@ -222,9 +222,7 @@ def number(minimum: float | None = None, maximum: float | None = None) -> Kind:
     return read
 
 
-def _check_range(
-    value: float, minimum: float | None, maximum: float | None, at: str, context: Context
-) -> None:
+def _check_range(value: float, minimum: float | None, maximum: float | None, at: str, context: Context) -> None:
     if minimum is not None and value < minimum:
         context.report(at, f"Minimum value is {minimum}")
     if maximum is not None and value > maximum:

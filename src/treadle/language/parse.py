@@ -84,11 +84,7 @@ def _nests_deeper(value: Any, depth: int) -> bool:
     """True if arrays and objects nest deeper than `depth` in a JSON value. Costs no recursion."""
     level = [value]
     for _ in range(depth + 1):
-        items = [
-            item.values() if isinstance(item, dict) else item
-            for item in level
-            if isinstance(item, (dict, list))
-        ]
+        items = [item.values() if isinstance(item, dict) else item for item in level if isinstance(item, (dict, list))]
         if not items:
             return False
         level = [child for item in items for child in item]

@@ -59,6 +59,4 @@ def _integration(arn: str, rest: str) -> Resource | None:
     action, _, pattern = call.partition(".")
     if not action or pattern not in ("", "sync", "sync:2", "waitForTaskToken"):
         return None
-    return Resource(
-        arn=arn, kind="integration", resource_type=service, resource=call, name=action, pattern=pattern
-    )
+    return Resource(arn=arn, kind="integration", resource_type=service, resource=call, name=action, pattern=pattern)

@@ -79,15 +79,11 @@ def _check_names(scope: WrittenScope, seen: set[str], limits: Limits) -> Iterato
     for name in scope.states:
         at = scope.state_location(name)
         if name in seen:
-            yield Diagnostic(
-                code="DUPLICATE_STATE_NAME", message=f"Duplicate State name: {name}", location=at
-            )
+            yield Diagnostic(code="DUPLICATE_STATE_NAME", message=f"Duplicate State name: {name}", location=at)
         seen.add(name)
         longest = limits.state_name_characters
         if len(name) > longest:
-            message = (
-                f"Invalid State name: {name} exceeds the {longest}-character limit allowed by the service"
-            )
+            message = f"Invalid State name: {name} exceeds the {longest}-character limit allowed by the service"
             yield Diagnostic(code="INVALID_STATE_NAME", message=message, location=at)
         elif not name:
             message = "Invalid State name: a name must have at least one character"

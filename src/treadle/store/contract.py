@@ -169,9 +169,7 @@ class Store(Protocol):
         left empty: a listing does not show them."""
         ...
 
-    async def executions_due(
-        self, until: int, after: tuple[int, int] | None, limit: int
-    ) -> Sequence[Execution]:
+    async def executions_due(self, until: int, after: tuple[int, int] | None, limit: int) -> Sequence[Execution]:
         """RUNNING executions with `wake` <= `until`, longest due first by (wake, id), those behind `after`,
         at most `limit`. `input` is left empty: an execution goes on from its journal."""
         ...
@@ -184,9 +182,7 @@ class Store(Protocol):
         """The whole journal, in order: what the fold reads."""
         ...
 
-    async def journal_page(
-        self, execution_id: int, first_event: int, last_event: int
-    ) -> Sequence[JournalEntry]:
+    async def journal_page(self, execution_id: int, first_event: int, last_event: int) -> Sequence[JournalEntry]:
         """The entries that hold any event with an id from `first_event` to `last_event`, in order."""
         ...
 

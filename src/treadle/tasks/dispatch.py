@@ -69,9 +69,7 @@ class Dispatch:
         try:
             return await perform(request, self._functions, self._limits)
         except Exception:
-            _log.exception(
-                "Task '%s' of %s failed because of a bug", request.state_name, request.execution_arn
-            )
+            _log.exception("Task '%s' of %s failed because of a bug", request.state_name, request.execution_arn)
             cause = f"An internal error in Treadle ended the task '{request.state_name}'; its log says more."
             return TaskOutcome(error="States.Runtime", cause=cause)
 

@@ -35,6 +35,4 @@ async def run_function(request: TaskRequest, functions: Functions, limits: Limit
         return TaskOutcome(output=Document.parse(text_of(invocation.payload)))
     except ValueError:
         # Only a handler that returns bytes, or NaN, can do this. What AWS says then is not recorded.
-        return TaskOutcome(
-            error="States.Runtime", cause="The function returned a result that is not valid JSON."
-        )
+        return TaskOutcome(error="States.Runtime", cause="The function returned a result that is not valid JSON.")

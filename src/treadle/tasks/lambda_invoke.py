@@ -36,9 +36,7 @@ from treadle.tasks.lambda_outcomes import (
     text_of,
 )
 
-_PARAMETERS = frozenset(
-    {"FunctionName", "Payload", "InvocationType", "LogType", "ClientContext", "Qualifier"}
-)
+_PARAMETERS = frozenset({"FunctionName", "Payload", "InvocationType", "LogType", "ClientContext", "Qualifier"})
 _FUNCTION_NAME_PATTERN = (
     r"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?"
     r"([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?"
@@ -107,9 +105,7 @@ def _checked(request: TaskRequest, limits: Limits) -> _Call | TaskOutcome:
     function_name = parameters["FunctionName"]
     match = _FUNCTION_NAME.fullmatch(function_name)
     if match is None:
-        return _invalid(
-            "FunctionName", function_name, f"regular expression pattern: {_FUNCTION_NAME_PATTERN}"
-        )
+        return _invalid("FunctionName", function_name, f"regular expression pattern: {_FUNCTION_NAME_PATTERN}")
     context = parameters.get("ClientContext")
     client_context = None if context is None else _client_context(context, limits)
     if context is not None and client_context is None:

@@ -40,9 +40,7 @@ def service_fault(status: int, code: str, message: str) -> TaskOutcome:
     Exceptions that the SDK has no class for are all AWSLambdaException."""
     name = "AWSLambdaException" if code == "ValidationException" else code
     origin = f"Service: AWSLambda; Status Code: {status}; Error Code: {code}"
-    return TaskOutcome(
-        error=f"Lambda.{name}", cause=f"{message} ({origin}; Request ID: {uuid.uuid4()}; Proxy: null)"
-    )
+    return TaskOutcome(error=f"Lambda.{name}", cause=f"{message} ({origin}; Request ID: {uuid.uuid4()}; Proxy: null)")
 
 
 def function_not_found(error: FunctionNotFound) -> TaskOutcome:

@@ -170,9 +170,7 @@ async def describe_state_machine_for_execution(call: Call, request: dict[str, An
         **revision_members(revision, request),
     }
     machine = await backend.runtime.machines.get(execution.machine_arn)
-    if (
-        machine is None or revision.created != machine.created
-    ):  # AWS shows no id of a machine's first revision
+    if machine is None or revision.created != machine.created:  # AWS shows no id of a machine's first revision
         answer["revisionId"] = revision.id
     return answer
 
@@ -190,9 +188,7 @@ async def list_executions(call: Call, request: dict[str, Any]) -> dict[str, Any]
     where = ExecutionFilter(machine_arn=machine.arn, status=request.get("statusFilter"))
     found = await backend.store.execution_list(where, before, size + 1)
     page = found[:size]
-    answer: dict[str, Any] = {
-        "executions": [{**_common_members(execution), "redriveCount": 0} for execution in page]
-    }
+    answer: dict[str, Any] = {"executions": [{**_common_members(execution), "redriveCount": 0} for execution in page]}
     if len(found) > size:
         last = page[-1]
         answer["nextToken"] = backend.tokens.issue(call.listing, request, [last.started, last.id], now)

@@ -38,9 +38,7 @@ OPERATIONS: dict[str, Operation] = {
 _TAKE_TRACE_HEADER = frozenset({"StartExecution", "StartSyncExecution"})
 
 
-async def states_service(
-    *, runtime: Runtime, store: Store, clock: Clock, options: StatesOptions
-) -> StatesService:
+async def states_service(*, runtime: Runtime, store: Store, clock: Clock, options: StatesOptions) -> StatesService:
     """The service, on a store that is open."""
     backend = Backend(
         runtime=runtime,

@@ -90,9 +90,7 @@ class Database:
         if self.failure is None:
             known = translate(error, self.path) if isinstance(error, Exception) else error
             self.failure = (
-                known
-                if isinstance(known, StoreUnusable)
-                else StoreUnusable(f"{self.path} cannot be used: {error!r}")
+                known if isinstance(known, StoreUnusable) else StoreUnusable(f"{self.path} cannot be used: {error!r}")
             )
         return self.failure
 
@@ -163,9 +161,7 @@ def _create_file(path: Path) -> bool:
     log = Path(f"{path}-wal")
     try:
         if not path.exists() and log.exists():
-            raise StoreUnusable(
-                f"{path} is missing, but its write-ahead log {log.name} is there; restore both"
-            )
+            raise StoreUnusable(f"{path} is missing, but its write-ahead log {log.name} is there; restore both")
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         _sync(path.parent)
     except FileExistsError:
@@ -198,9 +194,7 @@ def _check(connection: sqlite3.Connection, path: Path, created: bool) -> None:
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application == 0 and version == 0 and not connection.execute("SELECT 1 FROM sqlite_schema").fetchone():
-        raise StoreUnusable(
-            f"{path} is empty: it was cut off, or creating it was interrupted; remove it to begin anew"
-        )
+        raise StoreUnusable(f"{path} is empty: it was cut off, or creating it was interrupted; remove it to begin anew")
     if application != APPLICATION_ID:
         raise StoreUnusable(f"{path} is a SQLite database, but not one of Treadle's")
     if version > len(MIGRATIONS):

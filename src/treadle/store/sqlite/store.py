@@ -62,9 +62,7 @@ class SqliteStore:
     async def open(self) -> None:
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="treadle-read")
         try:
-            self._database = await asyncio.get_running_loop().run_in_executor(
-                self._reader, Database.open, self._path
-            )
+            self._database = await asyncio.get_running_loop().run_in_executor(self._reader, Database.open, self._path)
         except BaseException:
             self._reader.shutdown()
             raise
@@ -166,9 +164,7 @@ class SqliteStore:
             rows = await self._read("execution_list_by_status", **parameters, status=where.status)
         return [_struct(Execution, row) for row in rows]
 
-    async def executions_due(
-        self, until: int, after: tuple[int, int] | None, limit: int
-    ) -> Sequence[Execution]:
+    async def executions_due(self, until: int, after: tuple[int, int] | None, limit: int) -> Sequence[Execution]:
         wake, last = after or _EARLIEST
         rows = await self._read("executions_due", until=until, after_wake=wake, after_id=last, limit=limit)
         return [_struct(Execution, row) for row in rows]
@@ -181,9 +177,7 @@ class SqliteStore:
         rows = await self._read("journal", execution_id=execution_id)
         return [JournalEntry(*row) for row in rows]
 
-    async def journal_page(
-        self, execution_id: int, first_event: int, last_event: int
-    ) -> Sequence[JournalEntry]:
+    async def journal_page(self, execution_id: int, first_event: int, last_event: int) -> Sequence[JournalEntry]:
         rows = await self._read(
             "journal_page", execution_id=execution_id, first_event=first_event, last_event=last_event
         )
