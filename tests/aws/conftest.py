@@ -1,22 +1,19 @@
 from __future__ import annotations
 
-import importlib.util
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from . import fakes
-
-if importlib.util.find_spec("treadle.runtime.runtime") is None:
-    fakes.install()
-
 from treadle.aws.door import Door
 from treadle.aws.states.call import StatesOptions
 from treadle.aws.states.service import states_service
+from treadle.language.resources import Resource
 from treadle.limits import Limits
+from treadle.runtime.runtime import Runtime
 from treadle.store.sqlite.store import SqliteStore
+from treadle.tasks.contract import TaskOutcome, TaskRequest
 
 from .wire import Wire, machine
 
@@ -30,7 +27,26 @@ class SettableClock:
         return self.time
 
     def call_at(self, when: int, callback: Any) -> Any:
+        """Waits never end in these tests."""
+        return Never()
+
+
+class Never:
+    def cancel(self) -> None:
+        pass
+
+
+class NoTasks:
+    """Tasks are not what these tests are about."""
+
+    def run(self, request: TaskRequest, report: Callable[[TaskOutcome], None]) -> None:
         raise AssertionError
+
+    def cancel(self, token: str) -> None:
+        raise AssertionError
+
+    def refuses(self, resource: Resource) -> str | None:
+        return None
 
 
 @pytest.fixture
@@ -47,11 +63,11 @@ def limits() -> Limits:
 async def door(clock: SettableClock, limits: Limits, tmp_path: Path) -> AsyncIterator[Door]:
     store = SqliteStore(tmp_path / "treadle.db")
     await store.open()
-    runtime: Any = fakes.FakeRuntime(store, clock)
-    service = await states_service(
-        runtime=runtime, store=store, clock=clock, options=StatesOptions(limits=limits)
-    )
+    runtime = Runtime(store=store, tasks=NoTasks(), clock=clock, limits=limits)
+    await runtime.start()
+    service = await states_service(runtime=runtime, store=store, clock=clock, options=StatesOptions(limits=limits))
     yield Door([service], limits)
+    await runtime.close()
     await store.close()
 
 

@@ -13,12 +13,12 @@ from treadle.aws.arns import (
     machine_name,
 )
 from treadle.aws.errors import ApiError
-from treadle.aws.states.call import Call, new_id, seconds, wrong_machine_type
+from treadle.aws.states.call import Call, machine_does_not_exist, new_id, seconds, wrong_machine_type
 from treadle.aws.states.machines import revision_members
 from treadle.document import EMPTY, Document
 from treadle.language.jackson import json_error
 from treadle.runtime.runtime import ExecutionExists
-from treadle.store.contract import Execution, ExecutionFilter, Machine
+from treadle.store.contract import Conflict, Execution, ExecutionFilter, Machine
 
 _DAY_MILLISECONDS = 24 * 60 * 60 * 1_000
 _BILLED_STEP_MILLISECONDS = 100
@@ -45,6 +45,8 @@ async def start_execution(call: Call, request: dict[str, Any]) -> dict[str, Any]
         if execution.status != "RUNNING" or execution.input != given.text:
             text = f"Execution Already Exists: '{arn}'"
             raise ApiError("ExecutionAlreadyExists", text) from taken
+    except Conflict as error:  # deleted since it was looked up
+        raise machine_does_not_exist(machine.arn) from error
     return {"executionArn": execution.arn, "startDate": seconds(execution.started)}
 
 
