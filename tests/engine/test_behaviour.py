@@ -1,0 +1,166 @@
+"""Rules of the engine that are not about the shape of one history."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.engine.driver import START, Driver, Fails, compiled
+from tests.engine.test_histories import PASS, fails, machine, never, task
+from treadle.engine.signals import Start, Stop, TaskFailed, TaskSucceeded, TimerFired
+from treadle.limits import Limits
+
+DAY = 86_400_000
+
+
+def test_a_thirty_day_wait_and_a_retry_ladder() -> None:
+    definition = machine(
+        W={"Type": "Wait", "Seconds": 30 * 86_400, "Next": "A"},
+        A=task(Retry=[{"ErrorEquals": ["TimeOut"], "IntervalSeconds": 1, "BackoffRate": 2, "MaxAttempts": 3}]),
+    )
+    failures = iter([True, True, False])
+    called: list[int] = []
+
+    def work(_: Any) -> Any:
+        called.append(driver.now - START)
+        if next(failures):
+            raise Fails("TimeOut")
+        return "done"
+
+    driver = Driver(compiled(definition), tasks={"work": work})
+    driver.run()
+    assert driver.execution.status == "SUCCEEDED"
+    assert called == [30 * DAY, 30 * DAY + 1_000, 30 * DAY + 3_000]
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(1, 1), (3, 3), (0, 40), (100, 40)])
+def test_no_more_iterations_at_once_than_allowed(limit: int, expected: int) -> None:
+    definition = machine(
+        M={"Type": "Map", "MaxConcurrency": limit, "ItemProcessor": machine(A=task(Next="B"), B=task()), "End": True}
+    )
+    driver = Driver(compiled(definition), str(list(range(60))), {"work": lambda data: data}, task_milliseconds=10)
+    driver.run()
+    assert driver.most_running == expected
+    assert driver.execution.output is not None
+    assert driver.execution.output.value == list(range(60))
+
+
+def test_jitter_stays_below_the_delay_and_is_reproducible() -> None:
+    retry = [{"ErrorEquals": ["Boom"], "IntervalSeconds": 100, "JitterStrategy": "FULL", "MaxAttempts": 5}]
+    ends = {Driver(compiled(machine(A=task(Retry=retry))), tasks={"work": fails()}).run().now for _ in range(3)}
+    assert len(ends) == 1
+    assert START < ends.pop() < START + 100_000 * 31
+
+
+def test_max_delay_bounds_the_ladder() -> None:
+    retry = [{"ErrorEquals": ["Boom"], "IntervalSeconds": 10, "MaxDelaySeconds": 15, "MaxAttempts": 4}]
+    driver = Driver(compiled(machine(A=task(Retry=retry))), tasks={"work": fails()}).run()
+    assert driver.now == START + (10 + 15 + 15 + 15) * 1_000
+
+
+def test_each_retrier_counts_for_itself() -> None:
+    retry = [{"ErrorEquals": ["A"], "MaxAttempts": 1}, {"ErrorEquals": ["States.ALL"], "MaxAttempts": 1}]
+    errors = iter(["A", "B", "A"])
+
+    def work(_: Any) -> Any:
+        raise Fails(next(errors))
+
+    driver = Driver(compiled(machine(A=task(Retry=retry))), tasks={"work": work}).run()
+    assert driver.execution.error == "A"
+    assert next(errors, None) is None
+
+
+def test_late_and_repeated_signals_change_nothing() -> None:
+    driver = Driver(compiled(machine(A=task(TimeoutSeconds=5, Next="B"), B=task())), tasks={"work": never})
+    driver.signal(Start())
+    events = len(driver.history)
+    from treadle.document import Document
+
+    for signal in (Start(), TimerFired(), TaskSucceeded(99, Document(1)), TaskFailed(99, "E", None)):
+        driver.signal(signal)
+    assert len(driver.history) == events
+    driver.signal(TaskSucceeded(3, Document(1)))
+    after = len(driver.history)
+    driver.signal(TaskSucceeded(3, Document(2)))
+    assert len(driver.history) == after
+
+
+def test_stop_cancels_what_is_open() -> None:
+    definition = machine(M={"Type": "Map", "ItemProcessor": machine(A=task()), "End": True})
+    driver = Driver(compiled(definition), "[1,2,3]", {"work": never})
+    driver.signal(Start())
+    opened = sorted(driver.running)
+    driver.signal(Stop("E", "because"))
+    assert sorted(driver.cancelled) == opened
+    assert not driver.running
+    last = driver.events()[-1]
+    assert (last.type, last.previous_id, last.details) == (
+        "ExecutionAborted",
+        0,
+        {"error": "E", "cause": "because"},
+    )
+
+
+def test_an_endless_loop_gives_up_its_turn_and_ends_at_the_limit() -> None:
+    loop = machine(
+        A={"Type": "Pass", "Next": "C"},
+        C={"Type": "Choice", "Choices": [{"Variable": "$.stop", "IsPresent": True, "Next": "E"}], "Default": "A"},
+        E=PASS,
+    )
+    driver = Driver(compiled(loop, limits=Limits(history_events=101, transitions_per_turn=7)))
+    driver.signal(Start())
+    assert driver.execution.status == "FAILED"
+    assert driver.events()[-1].id == 101
+    assert driver.execution.cause == "The execution reached the maximum number of history events (101)."
+
+
+def test_a_turn_that_ends_between_forks_is_folded() -> None:
+    inner = machine(P={"Type": "Parallel", "Branches": [machine(X=PASS), machine(Y=PASS)], "End": True})
+    outer = machine(M={"Type": "Map", "MaxConcurrency": 2, "ItemProcessor": inner, "Next": "Z"}, Z=PASS)
+    driver = Driver(compiled(outer, limits=Limits(transitions_per_turn=2)), "[1,2,3,4,5]").run()
+    assert driver.execution.output is not None
+    assert driver.execution.output.value == [[n, n] for n in (1, 2, 3, 4, 5)]
+
+
+def test_too_large_an_output_is_an_error_of_the_state() -> None:
+    definition = machine(
+        A={"Type": "Pass", "Parameters": {"a.$": "$.t", "b.$": "$.t"}, "End": True},
+    )
+    driver = Driver(compiled(definition, limits=Limits(payload_bytes=100)), '{"t":"' + "x" * 60 + '"}').run()
+    assert driver.execution.error == "States.DataLimitExceeded"
+    assert driver.execution.cause == (
+        "The state/task 'A' returned a result with a size exceeding the maximum number of bytes service limit."
+    )
+
+
+def test_an_item_selector_that_fails_late_ends_the_other_iterations() -> None:
+    definition = machine(
+        M={
+            "Type": "Map",
+            "MaxConcurrency": 2,
+            "ItemSelector": {"v.$": "$$.Map.Item.Value.v"},
+            "ItemProcessor": machine(A=task()),
+            "End": True,
+        }
+    )
+    driver = Driver(compiled(definition), '[{"v":1},{"v":2},{}]', {"work": lambda data: data}, task_milliseconds=5)
+    driver.run()
+    assert driver.execution.error == "States.Runtime"
+    assert not driver.running or driver.cancelled
+
+
+def test_the_order_of_data() -> None:
+    definition = machine(
+        A=task(
+            InputPath="$.in",
+            Parameters={"seen.$": "$.x", "name.$": "$$.State.Name"},
+            ResultSelector={"kept.$": "$.keep"},
+            ResultPath="$.out.here",
+            OutputPath="$.out",
+        )
+    )
+    driver = Driver(compiled(definition), '{"in":{"x":1},"out":{"old":0}}', {"work": lambda data: {"keep": data}})
+    assert driver.run().execution.output is not None
+    assert driver.execution.output is not None
+    assert driver.execution.output.value == {"old": 0, "here": {"kept": {"seen": 1, "name": "A"}}}
