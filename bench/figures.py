@@ -1,0 +1,49 @@
+"""What a benchmark gives: figures, each with all its samples."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured quantity. Every sample is one run, in `unit`."""
+
+    name: str
+    unit: str
+    samples: list[float]
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.samples)
+
+    def row(self) -> str:
+        spread = f"{_number(min(self.samples))} - {_number(max(self.samples))}"
+        return f"{self.name:<58} {_number(self.median):>10} {self.unit:<7} {spread:>21}  {len(self.samples):>3}"
+
+    def record(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "unit": self.unit,
+            "median": self.median,
+            "min": min(self.samples),
+            "max": max(self.samples),
+            "samples": self.samples,
+        }
+
+
+HEADER = f"{'':<58} {'median':>10} {'':<7} {'min - max':>21} {'runs':>4}"
+
+
+def percentile(samples: list[float], percent: float) -> float:
+    """The nearest-rank percentile."""
+    ordered = sorted(samples)
+    return ordered[min(len(ordered) - 1, round(percent / 100 * (len(ordered) - 1)))]
+
+
+def _number(value: float) -> str:
+    if value >= 1_000:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 100 else f"{value:.3g}"

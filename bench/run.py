@@ -1,0 +1,75 @@
+"""Measure this checkout on this machine: `make bench`, or `python bench/run.py --json FILE`. See README.md."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+import expressions
+import workloads
+from figures import HEADER, Figure
+from machine import facts
+from server import Server, serving
+
+_STARTS = 7
+_ECHO = "def handler(event, context):\n    return event\n"
+
+_SERVED: dict[str, Callable[[Server], Iterator[Figure]]] = {
+    "express": lambda server: workloads.express(server, rounds=5, requests=2_000),
+    "w1": lambda server: workloads.chains(server, rounds=5, executions=2_000),
+    "w2": lambda server: workloads.long_chain(server, rounds=7),
+    "w3": lambda server: workloads.inline_map(server, rounds=7),
+    "function": lambda server: workloads.function_tasks(server, rounds=50),
+}
+"""Each against a fresh server."""
+
+_WORKLOADS = ("start", *_SERVED, "expressions")
+
+
+def _figures(chosen: list[str], scratch: Path, functions: Path) -> Iterator[Figure]:
+    for name in chosen:
+        if name == "start":
+            yield from workloads.startup(scratch, functions, _STARTS)
+        elif name == "expressions":
+            yield from expressions.expressions(rounds=11)
+        else:
+            with serving(scratch, functions) as server:
+                yield from _SERVED[name](server)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample there, too")
+    parser.add_argument(
+        "--dir", default="/var/tmp", metavar="DIR", help="a folder on the disk to measure [%(default)s]"
+    )
+    parser.add_argument("workloads", nargs="*", metavar="WORKLOAD", help=f"of {', '.join(_WORKLOADS)} [all]")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.workloads) - set(_WORKLOADS):
+        parser.error(f"{', '.join(sorted(unknown))} is none of {', '.join(_WORKLOADS)}")
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="treadle-bench-", dir=arguments.dir) as folder:
+        scratch = Path(folder)
+        functions = scratch / "functions"
+        functions.mkdir()
+        (functions / "echo.py").write_text(_ECHO, encoding="utf-8")
+        machine = facts(scratch)
+        print(f"Treadle {version('treadle')}; " + "; ".join(f"{name} {value}" for name, value in machine.items()))
+        print(HEADER)
+        figures = []
+        for figure in _figures(arguments.workloads or list(_WORKLOADS), scratch, functions):
+            print(figure.row(), flush=True)
+            figures.append(figure)
+    print(f"{time.monotonic() - began:.0f} seconds")
+    if arguments.json:
+        report = {"treadle": version("treadle"), "machine": machine, "figures": [each.record() for each in figures]}
+        arguments.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
