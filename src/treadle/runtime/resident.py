@@ -44,6 +44,13 @@ class Resident:
         self.ended: list[asyncio.Future[Row]] = []
         """Who waits for its end."""
 
+    @property
+    def loaded(self) -> Execution:
+        """The engine's execution, where it must be there by now."""
+        if self.execution is None:
+            raise RuntimeError(f"{self.row.arn} is not loaded")
+        return self.execution
+
     def waiters(self) -> Iterable[asyncio.Future[Row]]:
         if self.begun is not None:
             yield self.begun

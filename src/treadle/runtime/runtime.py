@@ -36,7 +36,6 @@ from treadle.engine.history import decode_events
 from treadle.engine.signals import (
     CancelTask,
     Command,
-    RunTask,
     Signal,
     Start,
     Stop,
@@ -47,6 +46,7 @@ from treadle.engine.signals import (
 from treadle.limits import DEFAULT_LIMITS, Limits
 from treadle.runtime.activity import Activity
 from treadle.runtime.bugs import CAUSE, ERROR, last_words
+from treadle.runtime.calls import TaskCalls
 from treadle.runtime.committer import Change, commit_changes
 from treadle.runtime.machines import Machines
 from treadle.runtime.resident import Resident, Step, new_execution, row_of
@@ -55,7 +55,7 @@ from treadle.runtime.timers import Timers
 from treadle.runtime.tokens import TaskTokens
 from treadle.store.contract import Conflict, Machine, Store, StoreUnusable
 from treadle.store.contract import Execution as Row
-from treadle.tasks.contract import TaskOutcome, TaskRequest, TaskRunner
+from treadle.tasks.contract import TaskOutcome, TaskRunner
 
 _log = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ class Runtime:
         self._tasks = tasks
         self._clock = clock
         self._on_failure = on_failure
-        self._tokens: TaskTokens
+        self._calls: TaskCalls
         self._residents: dict[int, Resident] = {}
         self._queue: list[Resident] = []
         self._timers = Timers(clock)
@@ -103,7 +103,7 @@ class Runtime:
 
     async def start(self) -> None:
         """Take up what was running when the server ended: an open store is needed. Raises StoreUnusable."""
-        self._tokens = TaskTokens(await self._store.secret())
+        self._calls = TaskCalls(self._tasks, TaskTokens(await self._store.secret()), self._reported)
         await load_in_flight(self._store, self._load_all)
         await self._scan()
 
@@ -114,7 +114,7 @@ class Runtime:
         self._timers.clear()
         await self._activity.idle()
         for resident in self._residents.values():
-            self._cancel_all(resident)
+            self._calls.cancel_all(resident)
             _refuse(resident, self._closed)
         self._residents.clear()
 
@@ -249,7 +249,7 @@ class Runtime:
         return None
 
     def _advance(self, resident: Resident, now: int) -> Step:
-        execution = _loaded(resident)
+        execution = resident.loaded
         signals, resident.signals = resident.signals, []
         outcomes = [advance(execution, signal, now) for signal in signals]
         more = outcomes[-1].more
@@ -291,7 +291,7 @@ class Runtime:
         if resident.signals:
             self._enqueue(resident)
             return
-        execution = _loaded(resident)
+        execution = resident.loaded
         timer = execution.next_timer()
         if timer is None:
             return
@@ -303,7 +303,7 @@ class Runtime:
             self._timers.set(resident.row.id, due, partial(self._signal, resident, TimerFired()))
 
     def _finish(self, resident: Resident) -> None:
-        self._cancel_all(resident)
+        self._calls.cancel_all(resident)
         self._drop(resident)
         for waiter in resident.waiters():
             _answer(waiter, resident.row)
@@ -316,48 +316,15 @@ class Runtime:
 
     def _carry_out(self, resident: Resident, command: Command) -> None:
         if isinstance(command, CancelTask):
-            self._cancel(resident, command.attempt)
-        elif command.attempt in _loaded(resident).attempts:  # not closed again within the same step
-            self._run(resident, command)
+            self._calls.cancel(resident, command.attempt)
+        elif command.attempt in resident.loaded.attempts:  # not closed again within the same step
+            self._calls.run(resident, command)
 
-    def _run(self, resident: Resident, command: RunTask) -> None:
-        row = resident.row
-        request = TaskRequest(
-            token=self._tokens.token(row.arn, command.attempt),
-            resource=command.resource,
-            input=command.input,
-            timeout_seconds=command.timeout_seconds,
-            state_name=command.state_name,
-            execution_arn=row.arn,
-            machine_arn=row.machine_arn,
-            role_arn=_loaded(resident).role_arn,
-            region=row.machine_arn.split(":")[3],
-        )
-        resident.running.add(command.attempt)
-        report = partial(self._report, resident, command.attempt)
-        try:
-            self._tasks.run(request, report)
-        except Exception:
-            _log.exception("Task '%s' of %s could not begin because of a bug", command.state_name, row.arn)
-            report(TaskOutcome(error=ERROR, cause=CAUSE))
-
-    def _report(self, resident: Resident, attempt: int, outcome: TaskOutcome) -> None:
-        if attempt not in resident.running:
-            return
-        resident.running.discard(attempt)
+    def _reported(self, resident: Resident, attempt: int, outcome: TaskOutcome) -> None:
         if outcome.output is not None:
             self._signal(resident, TaskSucceeded(attempt, outcome.output))
         else:
             self._signal(resident, TaskFailed(attempt, outcome.error, outcome.cause))
-
-    def _cancel(self, resident: Resident, attempt: int) -> None:
-        if attempt in resident.running:
-            resident.running.discard(attempt)
-            self._tasks.cancel(self._tokens.token(resident.row.arn, attempt))
-
-    def _cancel_all(self, resident: Resident) -> None:
-        for attempt in tuple(resident.running):
-            self._cancel(resident, attempt)
 
     # -- loading ---------------------------------------------------------------------------------------------
 
@@ -393,7 +360,7 @@ class Runtime:
             self._finish(resident)
         elif self._closed is None:
             for command in commands:
-                self._run(resident, command)
+                self._calls.run(resident, command)
             resident.signals.insert(0, Start())  # it may have given up its turn
             self._enqueue(resident)
 
@@ -446,7 +413,7 @@ class Runtime:
             raise
         except Exception as error:
             _log.exception("The failure of %s could not be committed", resident.row.arn)
-            self._cancel_all(resident)
+            self._calls.cancel_all(resident)
             self._drop(resident)
             _refuse(resident, error)
         else:
@@ -495,12 +462,6 @@ class Runtime:
             _refuse(resident, error)
         if self._on_failure is not None:
             self._on_failure(error)
-
-
-def _loaded(resident: Resident) -> Execution:
-    if resident.execution is None:
-        raise RuntimeError(f"{resident.row.arn} is not loaded")
-    return resident.execution
 
 
 def _answer(waiter: asyncio.Future[Row], row: Row) -> None:
