@@ -50,6 +50,10 @@ class Handlers(Struct, frozen=True):
         return output if path is None else Document(path.insert(raw_input.value, output.value))
 
 
+NO_HANDLERS = Handlers((), (), ())
+"""Of a state type that has no Retry and Catch."""
+
+
 def matches(names: tuple[str, ...], error: str | None) -> bool:
     """Whether ErrorEquals `names` this error, by name or by wildcard."""
     if error in UNCATCHABLE:

@@ -65,7 +65,7 @@ def _apply(execution: Execution, event: HistoryEvent) -> None:
     if kind == "MapIterationStarted":
         branch = _open_iteration(execution, event.branch)
     if branch is None:
-        return  # It was aborted: what is said of it afterwards changes nothing.
+        raise ValueError(f"event {event.id} ({kind}) belongs to no open branch")
     if kind.endswith("StateEntered"):
         _enter(branch, event)
     elif kind.endswith("StateExited"):

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 Evaluate = Callable[[Bindings], Any]
 
-NO_HANDLERS = Handlers((), (), ())
-
 
 class Node(Protocol):
     """A compiled state."""

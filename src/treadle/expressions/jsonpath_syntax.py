@@ -281,8 +281,11 @@ class _Reader:
         return name, self._literal()
 
     def _quoted(self) -> str:
-        quoted = _single_quoted if self.text[self.position : self.position + 1] == "'" else _double_quoted
-        text = _escape.sub(_unescape, self._match(quoted, "a quoted name")[1])
+        single = self.text[self.position : self.position + 1] == "'"
+        quoted = self._match(_single_quoted if single else _double_quoted, "a quoted name")[1]
+        if single:  # there \" is two characters of the name (recorded: escape_sequence_parsing)
+            quoted = quoted.replace('\\"', '\\\\"')
+        text = _escape.sub(_unescape, quoted)
         try:  # joins the halves of a character that is written as two escapes
             return text.encode("utf-16", "surrogatepass").decode("utf-16")
         except UnicodeDecodeError:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from treadle.engine.node import NO_HANDLERS, FieldCompiler, InputFlow, OutputFlow
+from treadle.engine.failure import NO_HANDLERS
+from treadle.engine.node import FieldCompiler, InputFlow, OutputFlow
 from treadle.expressions.choice import compile_choice
 from treadle.language.definition import ChoiceState
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from treadle.engine.node import NO_HANDLERS, FieldCompiler
+from treadle.engine.failure import NO_HANDLERS
+from treadle.engine.node import FieldCompiler
 from treadle.expressions.errors import EvaluationError
 from treadle.language.definition import FailState
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET
 
 from treadle.document import Document
-from treadle.engine.node import NO_HANDLERS, FieldCompiler, InputFlow, OutputFlow
+from treadle.engine.failure import NO_HANDLERS
+from treadle.engine.node import FieldCompiler, InputFlow, OutputFlow
 from treadle.language.definition import PassState
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from treadle.engine.node import NO_HANDLERS, FieldCompiler, InputFlow, OutputFlow
+from treadle.engine.failure import NO_HANDLERS
+from treadle.engine.node import FieldCompiler, InputFlow, OutputFlow
 from treadle.language.definition import SucceedState
 
 if TYPE_CHECKING:

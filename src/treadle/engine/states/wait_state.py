@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from treadle.document import Document
 from treadle.engine.execution import Phase
-from treadle.engine.node import NO_HANDLERS, FieldCompiler, InputFlow, OutputFlow
+from treadle.engine.failure import NO_HANDLERS
+from treadle.engine.node import FieldCompiler, InputFlow, OutputFlow
 from treadle.expressions.errors import EvaluationError, PathNotFound
 from treadle.expressions.timestamps import parse_timestamp
 from treadle.language.definition import WaitState
