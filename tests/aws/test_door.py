@@ -44,9 +44,7 @@ BAD_BODIES: list[tuple[str, bytes, str]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("body", "message"), [row[1:] for row in BAD_BODIES], ids=[row[0] for row in BAD_BODIES]
-)
+@pytest.mark.parametrize(("body", "message"), [row[1:] for row in BAD_BODIES], ids=[row[0] for row in BAD_BODIES])
 async def test_a_body_that_is_no_json_object(wire: Wire, body: bytes, message: str) -> None:
     answer = await wire.send([body], GOOD)
     status, name, text = answer.error
@@ -125,8 +123,7 @@ BAD_REQUESTS: list[tuple[str, dict[str, Any], int, str, str]] = [
         {"authorization": "AWS4-HMAC-SHA256 nonsense"},
         400,
         "IncompleteSignatureException",
-        "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, "
-        "got ''",
+        "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got ''",
     ),
     (
         "a region that would break ARNs",

@@ -63,9 +63,7 @@ async def test_members(wire: Wire, operation: str) -> None:
     await wire.ok("CreateStateMachine", machine())
     await wire.ok("CreateStateMachine", machine("quick", type="EXPRESS"))
     shape: Any = MODEL.operation_model(operation).input_shape
-    machine_arn = ARN + (
-        "stateMachine:quick" if operation == "StartSyncExecution" else "stateMachine:example"
-    )
+    machine_arn = ARN + ("stateMachine:quick" if operation == "StartSyncExecution" else "stateMachine:example")
     good = {
         "name": "run",
         "definition": machine()["definition"],
@@ -76,9 +74,7 @@ async def test_members(wire: Wire, operation: str) -> None:
     }
     for member in shape.members:
         for value in VALUES:
-            await wire.call(
-                "StartExecution", {"stateMachineArn": ARN + "stateMachine:example", "name": "run"}
-            )
+            await wire.call("StartExecution", {"stateMachineArn": ARN + "stateMachine:example", "name": "run"})
             request = {name: good[name] for name in shape.members if name in good} | {member: value}
             answer = await wire.call(operation, request)
             assert answer.status in (200, 400, 501), (member, value, answer.raw)

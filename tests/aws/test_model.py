@@ -257,9 +257,7 @@ def test_limits_of_the_server_replace_those_of_the_model() -> None:
     assert "less than or equal to 7" in refusal("ListExecutions", {"maxResults": 8}, limits)[1]
     request = {"name": "abc", "definition": "123456", "roleArn": "r"}
     assert refusal("CreateStateMachine", request, limits)[1].startswith("2 validation errors")
-    assert checker("StartExecution", Limits(payload_bytes=300_000))(
-        {"stateMachineArn": ARN, "input": "x" * 300_000}
-    )
+    assert checker("StartExecution", Limits(payload_bytes=300_000))({"stateMachineArn": ARN, "input": "x" * 300_000})
 
 
 @pytest.mark.parametrize("operation", MODEL.operation_names)

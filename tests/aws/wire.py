@@ -109,8 +109,7 @@ class Wire:
         }
         parts = list(chunks)
         messages = [
-            {"type": "http.request", "body": part, "more_body": at < len(parts)}
-            for at, part in enumerate(parts, 1)
+            {"type": "http.request", "body": part, "more_body": at < len(parts)} for at, part in enumerate(parts, 1)
         ]
         waiting = iter([*messages, {"type": "http.disconnect"}])
         sent: list[Any] = []

@@ -106,26 +106,21 @@ class TestStart:
             "a label",
             {"stateMachineArn": f"{PREFIX}:stateMachine:example/label"},
             "ValidationException",
-            "StartExecution does not support the ARN of a labelled Map state: "
-            f"'{PREFIX}:stateMachine:example/label'",
+            f"StartExecution does not support the ARN of a labelled Map state: '{PREFIX}:stateMachine:example/label'",
         ),
     )
 
     @pytest.mark.parametrize(
         ("changes", "name", "message"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED]
     )
-    async def test_refused(
-        self, wire: Wire, arn: str, changes: dict[str, Any], name: str, message: str
-    ) -> None:
+    async def test_refused(self, wire: Wire, arn: str, changes: dict[str, Any], name: str, message: str) -> None:
         answer = await wire.call("StartExecution", {"stateMachineArn": arn} | changes)
         assert answer.error == (400, name, message)
         assert await wire.ok("ListExecutions", {"stateMachineArn": arn}) == {"executions": []}
 
     @pytest.mark.parametrize("text", ["", " ", "{", '{"a":}', "[1,]", "NaN", '"\\ud800"', "[" * 100_000])
     async def test_an_input_that_is_no_json(self, wire: Wire, arn: str, text: str) -> None:
-        status, name, message = (
-            await wire.call("StartExecution", {"stateMachineArn": arn, "input": text})
-        ).error
+        status, name, message = (await wire.call("StartExecution", {"stateMachineArn": arn, "input": text})).error
         assert (status, name) == (400, "InvalidExecutionInput")
         assert re.fullmatch(r"Invalid State Machine Execution Input: '.+'", message, re.DOTALL)
         assert len(message) < 2_000

@@ -70,9 +70,7 @@ def test_companions() -> None:
 
 async def start(wire: Wire, kind: str = "Pass") -> str:
     created = await wire.ok("CreateStateMachine", machine(f"m-{kind}", kind))
-    started = await wire.ok(
-        "StartExecution", {"stateMachineArn": created["stateMachineArn"], "input": "[1, 2]"}
-    )
+    started = await wire.ok("StartExecution", {"stateMachineArn": created["stateMachineArn"], "input": "[1, 2]"})
     return str(started["executionArn"])
 
 
@@ -97,9 +95,7 @@ async def test_a_whole_history(wire: Wire) -> None:
 async def test_without_data(wire: Wire) -> None:
     request = {"executionArn": await start(wire), "includeExecutionData": False}
     history = await wire.ok("GetExecutionHistory", request)
-    details = [
-        value for each in history["events"] for name, value in each.items() if name.endswith("Details")
-    ]
+    details = [value for each in history["events"] for name, value in each.items() if name.endswith("Details")]
     assert [sorted(each) for each in details] == [["roleArn"], ["name"], ["name"], []]
 
 

@@ -163,9 +163,7 @@ NOT_YET: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("changes", "name", "message"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED]
-)
+@pytest.mark.parametrize(("changes", "name", "message"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED])
 async def test_create_refuses(wire: Wire, changes: dict[str, Any], name: str, message: str) -> None:
     assert (await wire.call("CreateStateMachine", machine() | changes)).error == (400, name, message)
     assert await wire.ok("ListStateMachines") == {"stateMachines": []}
@@ -242,9 +240,7 @@ class TestUpdate:
             ),
         ],
     )
-    async def test_refused(
-        self, wire: Wire, arn: str, changes: dict[str, Any], name: str, message: str
-    ) -> None:
+    async def test_refused(self, wire: Wire, arn: str, changes: dict[str, Any], name: str, message: str) -> None:
         before = await wire.ok("DescribeStateMachine", {"stateMachineArn": arn})
         answer = await wire.call("UpdateStateMachine", {"stateMachineArn": arn} | changes)
         assert answer.error == (400, name, message)
