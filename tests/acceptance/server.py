@@ -20,7 +20,13 @@ DEADLINE_SECONDS = 120
 """When something counts as hung. No test depends on how long anything takes."""
 
 CONTENT_TYPE = "application/x-amz-json-1.0"
-ROLE = "arn:aws:iam::123456789012:role/acceptance"
+ACCOUNT = "123456789012"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/acceptance"
+REGION = "us-west-2"
+SETTINGS = (
+    *("--port", "0", "--data", "data", "--functions", "functions"),
+    *("--account-id", ACCOUNT, "--region", REGION),
+)
 ORDER = Path(__file__).parents[2] / "examples" / "order"
 FUNCTIONS = Path(__file__).parent / "functions"
 
@@ -87,7 +93,7 @@ class Server:
         self._log = (folder / "stderr").open("a+")
         self._told = self._log.seek(0, os.SEEK_END)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "treadle", "start", "--port", "0", "--data", "data", "--functions", "functions"],
+            [sys.executable, "-m", "treadle", "start", *SETTINGS],
             cwd=folder,
             env={**inherited, "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1", "TMPDIR": str(temporary)},
             stdin=subprocess.DEVNULL,
