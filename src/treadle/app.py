@@ -98,7 +98,7 @@ class App:
         self._parts.push_async_callback(runtime.close)
         options = StatesOptions(account=settings.account_id, region=settings.region, limits=settings.limits)
         service = await states_service(runtime=runtime, store=store, clock=clock, options=options)
-        return Door([service], settings.limits)
+        return Door([service], settings.limits, on_failure=self._failed)
 
     async def _open_store(self) -> Store:
         folder = self._settings.data_dir

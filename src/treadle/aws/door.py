@@ -58,7 +58,15 @@ class _Answer(msgspec.Struct):
 
 
 class Door:
-    def __init__(self, services: Iterable[Service], limits: Limits) -> None:
+    def __init__(
+        self,
+        services: Iterable[Service],
+        limits: Limits,
+        *,
+        on_failure: Callable[[StoreUnusable], None] = lambda error: None,
+    ) -> None:
+        """`on_failure` is told, with each request that meets it, that the store cannot be used any more."""
+        self._on_failure = on_failure
         self._services = {service.target_prefix: service for service in services}
         self._signing_names = {service.signing_name for service in self._services.values()}
         self._limits = limits
@@ -78,6 +86,7 @@ class Door:
         except ApiError as error:
             answer = _error_answer(error)
         except StoreUnusable as error:
+            self._on_failure(error)
             answer = _error_answer(ApiError("ServiceUnavailable", str(error)))
         except Exception:
             _logger.exception("request %s failed", request_id)
