@@ -456,11 +456,12 @@ class Runtime:
         if isinstance(self._closed, StoreUnusable):
             return
         self._closed = error
-        _log.critical("The store cannot be used any more: %s", error)
         self._timers.clear()
         for resident in self._residents.values():
             _refuse(resident, error)
-        if self._on_failure is not None:
+        if self._on_failure is None:
+            _log.critical("The store cannot be used any more: %s", error)
+        else:
             self._on_failure(error)
 
 

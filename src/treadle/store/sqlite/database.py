@@ -205,4 +205,5 @@ def _check(connection: sqlite3.Connection, path: Path, created: bool) -> None:
     if path.stat().st_size <= CHECKED_BYTES:
         (finding,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
         if finding != "ok":
-            raise StoreUnusable(f"{path} is damaged; restore it from a backup (SQLite: {finding})")
+            one_line = " ".join(finding.split())
+            raise StoreUnusable(f"{path} is damaged; restore it from a backup (SQLite: {one_line})")
