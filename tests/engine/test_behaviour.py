@@ -8,6 +8,7 @@ import pytest
 
 from tests.engine.driver import START, Driver, Fails, compiled
 from tests.engine.test_histories import PASS, fails, machine, never, task
+from treadle.document import Document
 from treadle.engine.signals import Start, Stop, TaskFailed, TaskSucceeded, TimerFired
 from treadle.limits import Limits
 
@@ -75,8 +76,6 @@ def test_late_and_repeated_signals_change_nothing() -> None:
     driver = Driver(compiled(machine(A=task(TimeoutSeconds=5, Next="B"), B=task())), tasks={"work": never})
     driver.signal(Start())
     events = len(driver.history)
-    from treadle.document import Document
-
     for signal in (Start(), TimerFired(), TaskSucceeded(99, Document(1)), TaskFailed(99, "E", None)):
         driver.signal(signal)
     assert len(driver.history) == events
@@ -164,3 +163,21 @@ def test_the_order_of_data() -> None:
     assert driver.run().execution.output is not None
     assert driver.execution.output is not None
     assert driver.execution.output.value == {"old": 0, "here": {"kept": {"seen": 1, "name": "A"}}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "waited"),
+    [({"Type": "Wait", "SecondsPath": "$", "End": True}, 7), (task(TimeoutSecondsPath="$"), 7)],
+)
+def test_a_path_may_be_the_whole_input(fields: dict[str, Any], waited: int) -> None:
+    driver = Driver(compiled(machine(A=fields)), "7", {"work": never}).run()
+    assert driver.now == START + waited * 1_000
+
+
+def test_a_clock_that_is_set_back_does_not_turn_back_the_history() -> None:
+    driver = Driver(compiled(machine(A=task(Next="B"), B=task())), tasks={"work": never})
+    driver.signal(Start())
+    driver.now -= 3_600_000
+    driver.signal(TaskSucceeded(3, Document(1)))
+    times = [event.timestamp for event in driver.events()]
+    assert times == sorted(times)

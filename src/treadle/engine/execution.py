@@ -154,6 +154,7 @@ class Execution:
         "error",
         "forks",
         "input",
+        "latest",
         "machine_arn",
         "machine_name",
         "name",
@@ -189,6 +190,8 @@ class Execution:
         self.role_arn = role_arn
         self.input = input
         self.started = started
+        self.latest = started
+        """Time of the last turn: the next one is not earlier."""
         self.stopped: int | None = None
         self.status = "RUNNING"
         self.output: Document | None = None

@@ -59,6 +59,7 @@ def open_tasks(execution: Execution) -> list[RunTask]:
 
 def _apply(execution: Execution, event: HistoryEvent) -> None:
     kind = event.type
+    execution.latest = event.timestamp
     if event.id:
         execution.next_event = event.id
     branch = execution.branches.get(event.branch)

@@ -83,14 +83,18 @@ class FieldCompiler:
         )
 
     def path(self, field: str, text: str | None) -> Evaluate | None:
-        """A path that selects; None for the default `$`, which selects everything."""
-        if text is None or text == "$":
+        """A path; None if the state has no such field."""
+        if text is None:
             return None
         try:
             return compile_path(text, self.limits)
         except ExpressionSyntaxError:
             self.report(f"/{field}", "Value is not a valid JSONPath")
             return None
+
+    def selecting_path(self, field: str, text: str | None) -> Evaluate | None:
+        """A path that narrows data down; None for the default `$`, which selects everything."""
+        return None if text == "$" else self.path(field, text)
 
     def field(self, field: str, text: str) -> Evaluate | None:
         """A path or an intrinsic function call (ErrorPath, CausePath)."""
@@ -124,7 +128,7 @@ class InputFlow:
     def __init__(self, compiler: FieldCompiler, parameters: Any = UNSET, field: str = "Parameters") -> None:
         text = compiler.state.input_path
         self._null = text is None
-        self._path = compiler.path("InputPath", text)
+        self._path = compiler.selecting_path("InputPath", text)
         self._parameters = compiler.template(field, parameters)
 
     def __call__(self, turn: Turn, branch: Branch) -> Document:
@@ -148,7 +152,7 @@ class OutputFlow:
         self._discard = result_path is None
         self._result_path = compiler.reference("ResultPath", result_path)
         self._null = text is None
-        self._path = compiler.path("OutputPath", text)
+        self._path = compiler.selecting_path("OutputPath", text)
 
     def __call__(self, turn: Turn, branch: Branch, result: Document) -> Document:
         """The output of the state, given the result of its work."""

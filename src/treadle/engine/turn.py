@@ -34,7 +34,8 @@ class Turn:
 
     def __init__(self, execution: Execution, now: int) -> None:
         self.execution = execution
-        self.now = now
+        self.now = execution.latest = max(now, execution.latest)
+        """Milliseconds since the epoch. A clock that was set back does not turn back a history."""
         self.limits = execution.program.limits
         self.events: list[HistoryEvent] = []
         self.commands: list[Command] = []

@@ -53,7 +53,10 @@ class TaskCalls:
     def cancel(self, resident: Resident, attempt: int) -> None:
         if attempt in resident.running:
             resident.running.discard(attempt)
-            self._tasks.cancel(self._tokens.token(resident.row.arn, attempt))
+            try:
+                self._tasks.cancel(self._tokens.token(resident.row.arn, attempt))
+            except Exception:  # what is committed stands, and the others of its batch wait to be told
+                _log.exception("A task of %s could not be cancelled because of a bug", resident.row.arn)
 
     def cancel_all(self, resident: Resident) -> None:
         for attempt in tuple(resident.running):

@@ -38,7 +38,7 @@ class MapNode:
         self._scope = scope
         self._state = state
         self._input = InputFlow(compiler)
-        self._items_path = compiler.path("ItemsPath", state.items_path)
+        self._items_path = compiler.selecting_path("ItemsPath", state.items_path)
         self._item_selector = compiler.template("ItemSelector", state.item_selector)
         self._concurrency_path = compiler.path("MaxConcurrencyPath", state.max_concurrency_path)
         self._output = OutputFlow(compiler, state.result_path, state.result_selector)

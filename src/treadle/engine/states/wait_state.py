@@ -78,8 +78,6 @@ class WaitNode:
         return due
 
     def _read(self, turn: Turn, branch: Branch, data: Document, path: Any, field: str, text: str) -> Any:
-        if path is None:
-            return data.value
         try:
             return path(turn.bindings(branch, data))
         except PathNotFound:
