@@ -14,7 +14,7 @@ from treadle.language.resources import Resource
 from treadle.limits import DEFAULT_LIMITS
 from treadle.runtime.runtime import Runtime
 from treadle.runtime.virtual import VirtualClock
-from treadle.store.contract import Execution, Machine, MachineRevision, MachineType, StoreUnusable
+from treadle.store.contract import ExecutionRow, Machine, MachineRevision, MachineType, StoreUnusable
 from treadle.store.sqlite.store import SqliteStore
 from treadle.tasks.contract import TaskOutcome, TaskRequest
 
@@ -136,7 +136,7 @@ class World:
         await self.runtime.machines.create(machine, {})
         return machine
 
-    async def begin(self, machine: Machine, name: str = "e", given: Any = None) -> Execution:
+    async def begin(self, machine: Machine, name: str = "e", given: Any = None) -> ExecutionRow:
         return await self.runtime.start_execution(
             machine,
             arn=arn_of(machine, name),
@@ -148,12 +148,12 @@ class World:
     async def run(self, until: Callable[[], bool] | None = None) -> None:
         await self.clock.run(self.runtime.idle, until)
 
-    async def row(self, execution: Execution) -> Execution:
+    async def row(self, execution: ExecutionRow) -> ExecutionRow:
         row = await self.store.execution_get(execution.arn)
         assert row is not None
         return row
 
-    async def events(self, execution: Execution) -> list[HistoryEvent]:
+    async def events(self, execution: ExecutionRow) -> list[HistoryEvent]:
         """The history, without the notes."""
         entries = await self.store.journal(execution.id)
         return [event for entry in entries for event in decode_events(entry.events) if event.id]

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from treadle.store.contract import Commit, Execution, JournalEntry, Machine, MachineRevision, Store
+from treadle.store.contract import Commit, ExecutionRow, JournalEntry, Machine, MachineRevision, Store
 
 ARN = "arn:aws:states:us-east-1:123456789012:stateMachine:"
 EXECUTION_ARN = "arn:aws:states:us-east-1:123456789012:execution:"
@@ -38,10 +38,10 @@ def machine(name: str, **changes: Any) -> Machine:
     return replace(made, **changes)
 
 
-def execution(store: Store, machine_name: str, name: str | None = None, **changes: Any) -> Execution:
+def execution(store: Store, machine_name: str, name: str | None = None, **changes: Any) -> ExecutionRow:
     number = store.execution_id()
     name = name or f"run-{number}"
-    made = Execution(
+    made = ExecutionRow(
         id=number,
         arn=f"{EXECUTION_ARN}{machine_name}:{name}",
         name=name,
@@ -58,10 +58,10 @@ def entry(first_event: int, last_event: int) -> JournalEntry:
     return JournalEntry(first_event, last_event, b"events %d to %d" % (first_event, last_event))
 
 
-def created(made: Execution, first_entry: JournalEntry | None = None) -> Commit:
+def created(made: ExecutionRow, first_entry: JournalEntry | None = None) -> Commit:
     return Commit(execution=made, created=True, entry=first_entry)
 
 
-def listed(made: Execution) -> Execution:
+def listed(made: ExecutionRow) -> ExecutionRow:
     """As a listing shows it."""
     return replace(made, input="", output=None)

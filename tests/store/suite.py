@@ -20,7 +20,7 @@ from tests.store.builders import (
     machine,
     revision,
 )
-from treadle.store.contract import Commit, Conflict, Execution, ExecutionFilter, JournalEntry, Store
+from treadle.store.contract import Commit, Conflict, ExecutionFilter, ExecutionRow, JournalEntry, Store
 
 Reopen = Callable[[Store], Awaitable[Store]]
 
@@ -256,7 +256,7 @@ class StoreSuite:
         where = replace(ORDERS, status=status)
         runs = [execution(store, "orders", started=100 + n // 3) for n in range(20)]
         await store.commit([created(run) for run in runs])
-        seen: list[Execution] = []
+        seen: list[ExecutionRow] = []
         before = None
         while page := await store.execution_list(where, before, 3):
             seen += page
@@ -272,7 +272,7 @@ class StoreSuite:
         due = [listed(runs[n]) for n in (1, 6, 3, 4, 0)]
         assert await store.executions_due(30, None, 10) == due
         assert await store.executions_due(9, None, 10) == due[:2]
-        seen: list[Execution] = []
+        seen: list[ExecutionRow] = []
         after = None
         while page := await store.executions_due(30, after, 2):
             seen += page

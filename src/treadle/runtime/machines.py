@@ -17,7 +17,7 @@ from treadle.store.contract import Machine, MachineRevision, MachineType, Store
 _T = TypeVar("_T")
 
 
-class Compiled(Struct, frozen=True):
+class CompiledRevision(Struct, frozen=True):
     """A revision, ready to run."""
 
     program: Program
@@ -32,7 +32,7 @@ class Machines:
         self._limits = limits
         self._refuses = refuses
         self._machines: _Recent[Machine] = _Recent(limits.machines_cached)
-        self._compiled: _Recent[Compiled] = _Recent(limits.programs_cached)
+        self._compiled: _Recent[CompiledRevision] = _Recent(limits.programs_cached)
         self._changes = 0
         """Counts changes: what was read while one took place is not remembered."""
 
@@ -76,7 +76,7 @@ class Machines:
     def program(self, revision: MachineRevision, machine_type: MachineType) -> Program:
         return self._compile(revision, machine_type).program
 
-    async def revision(self, revision_id: str) -> Compiled:
+    async def revision(self, revision_id: str) -> CompiledRevision:
         """The revision that a stored execution was started with."""
         compiled = self._compiled.get(revision_id)
         if compiled is None:
@@ -86,7 +86,7 @@ class Machines:
             compiled = self._compile(revision, "STANDARD")
         return compiled
 
-    def _compile(self, revision: MachineRevision, machine_type: MachineType) -> Compiled:
+    def _compile(self, revision: MachineRevision, machine_type: MachineType) -> CompiledRevision:
         compiled = self._compiled.get(revision.id)
         if compiled is None:
             # The definition was checked when it came. If this server does not run some task of it any more,
@@ -95,7 +95,7 @@ class Machines:
             if made.program is None:
                 findings = ", ".join(map(str, made.diagnostics))
                 raise ValueError(f"revision {revision.id} of {revision.machine_arn}: {findings}")
-            compiled = Compiled(made.program, revision.role_arn)
+            compiled = CompiledRevision(made.program, revision.role_arn)
             self._compiled.put(revision.id, compiled)
         return compiled
 

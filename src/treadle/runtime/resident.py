@@ -13,8 +13,7 @@ from treadle.engine.execution import Execution
 from treadle.engine.history import HistoryEvent, encode_events
 from treadle.engine.program import Program
 from treadle.engine.signals import Command, Signal
-from treadle.store.contract import Commit, JournalEntry
-from treadle.store.contract import Execution as Row
+from treadle.store.contract import Commit, ExecutionRow, JournalEntry
 
 
 class Resident:
@@ -22,7 +21,7 @@ class Resident:
 
     __slots__ = ("begun", "busy", "created", "ended", "execution", "queued", "row", "running", "signals", "stored")
 
-    def __init__(self, row: Row, execution: Execution | None, *, stored: bool) -> None:
+    def __init__(self, row: ExecutionRow, execution: Execution | None, *, stored: bool) -> None:
         self.row = row
         """As last committed (or, before the first commit, as it was made)."""
         self.execution = execution
@@ -39,9 +38,9 @@ class Resident:
         """It is being loaded, committed or repaired: signals wait."""
         self.running: set[int] = set()
         """Attempts that were handed to the task runner and have not reported."""
-        self.begun: asyncio.Future[Row] | None = None
+        self.begun: asyncio.Future[ExecutionRow] | None = None
         """Who waits for its first commit."""
-        self.ended: list[asyncio.Future[Row]] = []
+        self.ended: list[asyncio.Future[ExecutionRow]] = []
         """Who waits for its end."""
 
     @property
@@ -51,7 +50,7 @@ class Resident:
             raise RuntimeError(f"{self.row.arn} is not loaded")
         return self.execution
 
-    def waiters(self) -> Iterable[asyncio.Future[Row]]:
+    def waiters(self) -> Iterable[asyncio.Future[ExecutionRow]]:
         if self.begun is not None:
             yield self.begun
         yield from self.ended
@@ -61,7 +60,7 @@ class Step(Struct, frozen=True):
     """What one tick made of one execution."""
 
     resident: Resident
-    row: Row
+    row: ExecutionRow
     events: list[HistoryEvent]
     commands: list[Command]
     more: bool
@@ -76,7 +75,7 @@ class Step(Struct, frozen=True):
         return Commit(execution=self.row, created=not self.resident.created, entry=entry)
 
 
-def new_execution(row: Row, program: Program, role_arn: str, given: Document) -> Execution:
+def new_execution(row: ExecutionRow, program: Program, role_arn: str, given: Document) -> Execution:
     return Execution(
         program=program,
         arn=row.arn,
@@ -89,7 +88,7 @@ def new_execution(row: Row, program: Program, role_arn: str, given: Document) ->
     )
 
 
-def row_of(row: Row, execution: Execution, more: bool) -> Row:
+def row_of(row: ExecutionRow, execution: Execution, more: bool) -> ExecutionRow:
     """The row of an execution as it stands now."""
     return replace(
         row,

@@ -53,8 +53,7 @@ from treadle.runtime.resident import Resident, Step, new_execution, row_of
 from treadle.runtime.sleepers import load_due, load_in_flight, scan_before, sleeps_until
 from treadle.runtime.timers import Timers
 from treadle.runtime.tokens import TaskTokens
-from treadle.store.contract import Conflict, Machine, Store, StoreUnusable
-from treadle.store.contract import Execution as Row
+from treadle.store.contract import Conflict, ExecutionRow, Machine, Store, StoreUnusable
 from treadle.tasks.contract import TaskOutcome, TaskRunner
 
 _log = logging.getLogger(__name__)
@@ -66,7 +65,7 @@ _SCAN = 0
 class ExecutionExists(Exception):
     """The ARN is taken by `execution`."""
 
-    def __init__(self, execution: Row) -> None:
+    def __init__(self, execution: ExecutionRow) -> None:
         super().__init__(execution.arn)
         self.execution = execution
 
@@ -137,11 +136,11 @@ class Runtime:
         name: str,
         input: Document,
         trace_header: str | None,
-    ) -> Row:
+    ) -> ExecutionRow:
         """The row, once its start is on disk (Express: at once). Raises ExecutionExists, StoreUnusable, and
         Conflict if the machine has been deleted."""
         resident = self._begin(machine, arn, name, input, trace_header)
-        begun: asyncio.Future[Row] = asyncio.get_running_loop().create_future()
+        begun: asyncio.Future[ExecutionRow] = asyncio.get_running_loop().create_future()
         resident.begun = begun
         try:
             return await begun
@@ -159,11 +158,11 @@ class Runtime:
         name: str,
         input: Document,
         trace_header: str | None,
-    ) -> Row:
+    ) -> ExecutionRow:
         """The row of an Express execution that has ended. It runs on if the caller goes away."""
         return await self._end_of(self._begin(machine, arn, name, input, trace_header))
 
-    async def stop_execution(self, row: Row, *, error: str | None, cause: str | None) -> int:
+    async def stop_execution(self, row: ExecutionRow, *, error: str | None, cause: str | None) -> int:
         """When it stopped (ms): now, or when it had ended before. Answers after the commit."""
         if row.stopped is not None:
             return row.stopped
@@ -173,14 +172,14 @@ class Runtime:
         ended = await self._end_of(resident)
         return ended.started if ended.stopped is None else ended.stopped
 
-    async def _end_of(self, resident: Resident) -> Row:
-        ended: asyncio.Future[Row] = asyncio.get_running_loop().create_future()
+    async def _end_of(self, resident: Resident) -> ExecutionRow:
+        ended: asyncio.Future[ExecutionRow] = asyncio.get_running_loop().create_future()
         resident.ended.append(ended)
         return await ended
 
     def _begin(self, machine: Machine, arn: str, name: str, given: Document, trace_header: str | None) -> Resident:
         self._check_open()
-        row = Row(
+        row = ExecutionRow(
             id=self._store.execution_id(),
             arn=arn,
             name=name,
@@ -328,16 +327,16 @@ class Runtime:
 
     # -- loading ---------------------------------------------------------------------------------------------
 
-    async def _load_all(self, rows: list[Row]) -> None:
+    async def _load_all(self, rows: list[ExecutionRow]) -> None:
         missing = [row for row in rows if row.id not in self._residents]
         await asyncio.gather(*(self._load(self._arriving(row)) for row in missing))
 
-    def _load_soon(self, row: Row) -> Resident:
+    def _load_soon(self, row: ExecutionRow) -> Resident:
         resident = self._arriving(row)
         self._spawn(self._load(resident))
         return resident
 
-    def _arriving(self, row: Row) -> Resident:
+    def _arriving(self, row: ExecutionRow) -> Resident:
         resident = Resident(row, None, stored=True)
         resident.created = resident.busy = True
         self._residents[row.id] = resident
@@ -465,7 +464,7 @@ class Runtime:
             self._on_failure(error)
 
 
-def _answer(waiter: asyncio.Future[Row], row: Row) -> None:
+def _answer(waiter: asyncio.Future[ExecutionRow], row: ExecutionRow) -> None:
     if not waiter.done():  # its caller may have gone away
         waiter.set_result(row)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from treadle.store.contract import Execution, Store
+from treadle.store.contract import ExecutionRow, Store
 
 _HORIZON_MILLISECONDS = 60_000
 _PAGE = 500
@@ -20,7 +20,7 @@ _FOREVER = 2**63 - 1
 _BEHIND_TASKS = (0, _FOREVER)
 """Cursor behind the executions with tasks in flight (`wake` 0): those are in memory."""
 
-Load = Callable[[list[Execution]], Awaitable[None]]
+Load = Callable[[list[ExecutionRow]], Awaitable[None]]
 """Loads those of the executions that are not in memory yet."""
 
 
@@ -54,5 +54,5 @@ async def load_due(store: Store, load: Load, now: int) -> int | None:
     return None
 
 
-def _cursor(row: Execution) -> tuple[int, int]:
+def _cursor(row: ExecutionRow) -> tuple[int, int]:
     return (row.wake or 0, row.id)

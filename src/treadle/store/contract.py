@@ -64,7 +64,7 @@ class Machine(Struct, frozen=True, kw_only=True):
     """True until the first update: AWS shows no revisionId then."""
 
 
-class Execution(Struct, frozen=True, kw_only=True):
+class ExecutionRow(Struct, frozen=True, kw_only=True):
     """The row of an execution: what listings and DescribeExecution show, and when it must be looked at next.
 
     Only `status`, `stopped`, `output`, `error`, `cause` and `wake` change once it is created; a commit of an
@@ -101,7 +101,7 @@ class JournalEntry(Struct, frozen=True):
 class Commit(Struct, frozen=True, kw_only=True):
     """What one execution's advance changed."""
 
-    execution: Execution
+    execution: ExecutionRow
     """The row as it stands now. `created` says whether it is a new one."""
     created: bool = False
     entry: JournalEntry | None = None
@@ -160,16 +160,16 @@ class Store(Protocol):
         execution may stand in a batch several times: its last row wins, its entries keep their order."""
         ...
 
-    async def execution_get(self, arn: str) -> Execution | None: ...
+    async def execution_get(self, arn: str) -> ExecutionRow | None: ...
 
     async def execution_list(
         self, where: ExecutionFilter, before: tuple[int, int] | None, limit: int
-    ) -> Sequence[Execution]:
+    ) -> Sequence[ExecutionRow]:
         """Newest first by (started, id), those older than `before`, at most `limit`. `input` and `output` are
         left empty: a listing does not show them."""
         ...
 
-    async def executions_due(self, until: int, after: tuple[int, int] | None, limit: int) -> Sequence[Execution]:
+    async def executions_due(self, until: int, after: tuple[int, int] | None, limit: int) -> Sequence[ExecutionRow]:
         """RUNNING executions with `wake` <= `until`, longest due first by (wake, id), those behind `after`,
         at most `limit`. `input` is left empty: an execution goes on from its journal."""
         ...

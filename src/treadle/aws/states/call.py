@@ -13,7 +13,7 @@ from treadle.aws.tokens import PageTokens
 from treadle.clock import Clock
 from treadle.limits import DEFAULT_LIMITS, Limits
 from treadle.runtime.runtime import Runtime
-from treadle.store.contract import Execution, Machine, Store
+from treadle.store.contract import ExecutionRow, Machine, Store
 
 
 class StatesOptions(Struct, frozen=True, kw_only=True):
@@ -69,7 +69,7 @@ class Call(Struct, frozen=True):
             raise machine_is_deleting(arn)
         return found
 
-    async def execution(self, arn: str) -> Execution:
+    async def execution(self, arn: str) -> ExecutionRow:
         """Raises InvalidArn (Express executions leave nothing to look at), ExecutionDoesNotExist."""
         found = await self.backend.store.execution_get(check_arn(arn, "execution"))
         if found is None:

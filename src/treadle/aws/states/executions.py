@@ -18,7 +18,7 @@ from treadle.aws.states.machines import revision_members
 from treadle.document import EMPTY, Document
 from treadle.language.jackson import json_error
 from treadle.runtime.runtime import ExecutionExists
-from treadle.store.contract import Conflict, Execution, ExecutionFilter, Machine
+from treadle.store.contract import Conflict, ExecutionFilter, ExecutionRow, Machine
 
 _DAY_MILLISECONDS = 24 * 60 * 60 * 1_000
 _BILLED_STEP_MILLISECONDS = 100
@@ -101,7 +101,7 @@ def _execution_input(call: Call, request: dict[str, Any]) -> Document:
         raise ApiError("InvalidExecutionInput", message) from error
 
 
-def _common_members(execution: Execution) -> dict[str, Any]:
+def _common_members(execution: ExecutionRow) -> dict[str, Any]:
     """What every answer about an execution as a whole shows."""
     answer: dict[str, Any] = {
         "executionArn": execution.arn,
@@ -115,7 +115,7 @@ def _common_members(execution: Execution) -> dict[str, Any]:
     return answer
 
 
-def _data_members(execution: Execution, request: dict[str, Any]) -> dict[str, Any]:
+def _data_members(execution: ExecutionRow, request: dict[str, Any]) -> dict[str, Any]:
     """What DescribeExecution and StartSyncExecution show beside that; METADATA_ONLY: without payloads."""
     answer: dict[str, Any] = {}
     if request.get("includedData") != "METADATA_ONLY":
@@ -144,7 +144,7 @@ async def describe_execution(call: Call, request: dict[str, Any]) -> dict[str, A
     }
 
 
-def _redrive_members(call: Call, execution: Execution) -> dict[str, str]:
+def _redrive_members(call: Call, execution: ExecutionRow) -> dict[str, str]:
     """api.md section 11; recorded: describe_execution, state_fail."""
     reason = None
     if execution.stopped is None or execution.status == "SUCCEEDED":

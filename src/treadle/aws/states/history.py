@@ -12,7 +12,7 @@ from typing import Any
 
 from treadle.aws.states.call import Call, seconds
 from treadle.engine.history import HistoryEvent, decode_events
-from treadle.store.contract import Execution
+from treadle.store.contract import ExecutionRow
 
 WITHOUT_DETAILS = frozenset(
     {
@@ -102,7 +102,7 @@ async def get_execution_history(call: Call, request: dict[str, Any]) -> dict[str
     return answer
 
 
-async def _events(call: Call, execution: Execution, first: int, last: int) -> list[HistoryEvent]:
+async def _events(call: Call, execution: ExecutionRow, first: int, last: int) -> list[HistoryEvent]:
     """The events with ids from `first` to `last`, in order."""
     entries = await call.backend.store.journal_page(execution.id, first, last)
     return [event for entry in entries for event in decode_events(entry.events) if first <= event.id <= last]

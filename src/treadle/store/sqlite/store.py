@@ -21,8 +21,8 @@ from msgspec.structs import asdict
 from treadle.store.contract import (
     Commit,
     Conflict,
-    Execution,
     ExecutionFilter,
+    ExecutionRow,
     JournalEntry,
     Machine,
     MachineRevision,
@@ -144,13 +144,13 @@ class SqliteStore:
         batch = tuple(commits)
         await self._write(lambda connection: _write_commits(connection, batch), rows=len(batch))
 
-    async def execution_get(self, arn: str) -> Execution | None:
+    async def execution_get(self, arn: str) -> ExecutionRow | None:
         rows = await self._read("execution_get", arn=arn)
-        return _struct(Execution, rows[0]) if rows else None
+        return _struct(ExecutionRow, rows[0]) if rows else None
 
     async def execution_list(
         self, where: ExecutionFilter, before: tuple[int, int] | None, limit: int
-    ) -> Sequence[Execution]:
+    ) -> Sequence[ExecutionRow]:
         started, last = before or _NEWEST
         parameters: dict[str, str | int] = {
             "machine_arn": where.machine_arn,
@@ -162,12 +162,12 @@ class SqliteStore:
             rows = await self._read("execution_list", **parameters)
         else:
             rows = await self._read("execution_list_by_status", **parameters, status=where.status)
-        return [_struct(Execution, row) for row in rows]
+        return [_struct(ExecutionRow, row) for row in rows]
 
-    async def executions_due(self, until: int, after: tuple[int, int] | None, limit: int) -> Sequence[Execution]:
+    async def executions_due(self, until: int, after: tuple[int, int] | None, limit: int) -> Sequence[ExecutionRow]:
         wake, last = after or _EARLIEST
         rows = await self._read("executions_due", until=until, after_wake=wake, after_id=last, limit=limit)
-        return [_struct(Execution, row) for row in rows]
+        return [_struct(ExecutionRow, row) for row in rows]
 
     async def executions_open(self) -> int:
         ((count,),) = await self._read("executions_open")
