@@ -30,7 +30,8 @@ def test_what_does_not_fit_on_the_stack_is_too_deep() -> None:
     value: list[object] = []
     for _ in range(100_000):
         value = [value]
-    with pytest.raises(TooDeep):
-        _ = Document(value).text
+    for whole in (value, [10**30, value]):
+        with pytest.raises(TooDeep):
+            _ = Document(whole).text
     while value:  # taken apart by hand: an interpreter may end over freeing it at once
         value = value.pop()  # type: ignore[assignment]

@@ -33,11 +33,12 @@ class TooDeep(ValueError):
 def encode(value: Any) -> str:
     """The compact JSON text of `value` (UTF-8 characters unescaped), as the interpreter writes it. Raises TooDeep."""
     try:
-        return _encode(value).decode()
+        try:
+            return _encode(value).decode()
+        except OverflowError:  # an integer beyond 64 bits, which msgspec does not write
+            return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     except RecursionError:
         raise TooDeep from None
-    except OverflowError:  # an integer beyond 64 bits, which msgspec does not write
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def decode(text: str | bytes) -> Any:

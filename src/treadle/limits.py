@@ -103,7 +103,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     expression_depth: int = 50
     """Nesting of filters, parentheses and literals inside one path."""
     path_steps: int = 1_000_000
-    """Values that the evaluation of one path may look at: a second of work (a bound of ours, not AWS's)."""
+    """Values that the evaluation of one path may look at: about a second of work (a bound of ours, not AWS's)."""
     jsonata_characters: int = 100_000
     """Text of one JSONata expression (a bound of ours; AWS's, if it has one, is not known)."""
     jsonata_depth: int = 100

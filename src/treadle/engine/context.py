@@ -45,7 +45,7 @@ def _facts(execution: Execution, branch: Branch) -> dict[str, Any]:
         "StateMachine": {"Id": execution.machine_arn, "Name": execution.machine_name},
         "State": state,
     }
-    if execution.counts_redrives and execution.probe is None:
+    if execution.counts_redrives:
         context["Execution"]["RedriveCount"] = execution.redrives
         if execution.redrives:
             context["Execution"]["RedriveTime"] = format_timestamp(execution.clock_started)

@@ -119,6 +119,7 @@ class Trial:
             outside=outside,
         )
         self._execution.probe = probe
+        self._execution.counts_redrives = False
         self._root = self._execution.root
         if place.in_map and probe.context is None:
             self._root.item = MapItem(0, input.value)

@@ -7,23 +7,23 @@ executions run to their end, which is five minutes away at most.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-from treadle.engine.advance import Outcome
 from treadle.runtime.machines import Machines
+from treadle.runtime.resident import Resident
 
 
 class Deletions:
     def __init__(
         self,
         machines: Machines,
-        in_memory_only: Callable[[str], bool],
+        residents: Mapping[int, Resident],
         spawn: Callable[[Coroutine[Any, Any, None]], None],
     ) -> None:
-        """`in_memory_only`: whether executions of this machine run that the store does not know of."""
+        """`residents`: the executions in memory."""
         self._machines = machines
-        self._in_memory_only = in_memory_only
+        self._residents = residents
         self._spawn = spawn
         self._under_way: set[str] = set()
         self._removals: set[str] = set()
@@ -54,7 +54,6 @@ class Deletions:
         if not self._in_memory_only(arn) and await self._machines.remove(arn):
             self._under_way.discard(arn)
 
-
-def moved_on(outcome: Outcome) -> bool:
-    """Whether a state was entered."""
-    return any(event.type.endswith("StateEntered") for event in outcome.events)
+    def _in_memory_only(self, arn: str) -> bool:
+        """Whether executions of this machine run that the store does not know of."""
+        return any(not each.stored and each.row.machine_arn == arn for each in self._residents.values())

@@ -10,12 +10,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from treadle.document import Document
-from treadle.engine.advance import advance
+from treadle.engine.advance import Outcome, advance
 from treadle.engine.execution import Execution, Outside
 from treadle.engine.history import HistoryEvent, encode_events
 from treadle.engine.program import Program
 from treadle.engine.signals import Command, Redrive, Signal, Stop
-from treadle.runtime.deletions import moved_on
 from treadle.store.contract import Commit, ExecutionRow, JournalEntry, Machine, RedriveRecord
 
 
@@ -156,7 +155,7 @@ def take_step(resident: Resident, now: int, stop_if_moved: bool) -> Step:
     signals, resident.signals = resident.signals, []
     outcomes = [advance(execution, received.signal, now) for received in signals]
     received = [(each, outcome.in_time) for each, outcome in zip(signals, outcomes, strict=True)]
-    if stop_if_moved and any(map(moved_on, outcomes)):
+    if stop_if_moved and any(map(_moved_on, outcomes)):
         outcomes.append(advance(execution, Stop(), now))
     more = outcomes[-1].more
     return Step(
@@ -242,3 +241,8 @@ def may_sleep(execution: Execution) -> bool:
         branch.attempt is not None and branch.attempt.handed_over and branch.attempt.deadlines.heartbeat_seconds is None
         for branch in execution.attempts.values()
     )
+
+
+def _moved_on(outcome: Outcome) -> bool:
+    """Whether a state was entered."""
+    return any(event.type.endswith("StateEntered") for event in outcome.events)

@@ -98,7 +98,6 @@ class Runtime:
         self._under_way = UnderWay(self._stop_because)
         self.machines = Machines(store, limits, tasks.refuses)
         self.activities = Activities(store, clock, limits)
-        self.deletions = Deletions(self.machines, self._in_memory_only, self._under_way.spawn)
         self._store = store
         self._tasks = tasks
         self._clock = clock
@@ -110,6 +109,7 @@ class Runtime:
         self._folding = Folding(store, self.machines, self._outside)
         self.offshoots = Offshoots(store, self.machines, self._folding, clock, self._load_soon)
         self._residents: dict[int, Resident] = {}
+        self.deletions = Deletions(self.machines, self._residents, self._under_way.spawn)
         self._queue: list[Resident] = []
         self._timers = Timers(clock)
         children = Children(self._residents, self._signal, self._load_soon, self._outside)
@@ -243,9 +243,6 @@ class Runtime:
     def _outside(self, row: ExecutionRow) -> Surroundings:
         return Surroundings(row, self._tokens, self.activities)
 
-    def _in_memory_only(self, machine_arn: str) -> bool:
-        return any(not each.stored and each.row.machine_arn == machine_arn for each in self._residents.values())
-
     def _check_open(self) -> None:
         if self._closed is not None:
             raise self._closed
@@ -277,11 +274,8 @@ class Runtime:
 
     def _tick(self) -> None:
         """Advance everything that is queued; what was created and what was changed are batches of their own,
-        because a name that is taken is nothing unusual.
-
-        A tick in which somebody's expressions take long ends early, so that whoever waits for something else
-        waits for one execution and not for all.
-        """
+        because a name that is taken is nothing unusual. A tick in which somebody's expressions take long ends
+        early, so that whoever waits for something else waits for one execution and not for all."""
         loop = asyncio.get_running_loop()
         queue, self._queue = self._queue, []
         now, began = self._clock.now(), loop.time()
