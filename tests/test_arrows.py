@@ -16,6 +16,7 @@ LAYERS = [
     ["app", "config"],
     ["aws"],
     ["runtime"],
+    ["deliveries"],
     ["tasks"],
     ["neighbours"],
     ["functions"],

@@ -1,0 +1,1 @@
+"""What reaches functions, queues, topics, buses and machines without anybody waiting for it."""
