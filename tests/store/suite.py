@@ -20,7 +20,9 @@ from tests.store.builders import (
     listed,
     machine,
 )
+from tests.store.event_source_suite import EventSourceSuite
 from tests.store.function_suite import FunctionSuite
+from tests.store.layer_suite import LayerSuite
 from tests.store.machine_suite import ORDERS, MachineSuite, Reopen, removed
 from tests.store.map_run_suite import MapRunSuite
 from treadle.store.contract import (
@@ -44,7 +46,7 @@ HOSTILE_TEXTS = [
 ]
 
 
-class StoreSuite(MachineSuite, FunctionSuite, MapRunSuite):
+class StoreSuite(MachineSuite, FunctionSuite, LayerSuite, MapRunSuite, EventSourceSuite):
     # -- the database ---------------------------------------------------------------------------------------
 
     async def test_secret_stays(self, store: Store, reopen: Reopen) -> None:

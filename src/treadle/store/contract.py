@@ -18,7 +18,10 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
+from treadle.store.event_source_contract import EventSourceStore
 from treadle.store.function_contract import FunctionStore
+from treadle.store.layer_contract import LayerStore
+from treadle.store.job_contract import JobStore
 from treadle.store.map_run_contract import MapRunStore
 
 ExecutionStatus = Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]
@@ -208,7 +211,7 @@ class ExecutionFilter(Struct, frozen=True, kw_only=True):
     """Only those that were redriven, or only those that never were."""
 
 
-class Store(FunctionStore, MapRunStore, Protocol):
+class Store(FunctionStore, LayerStore, MapRunStore, EventSourceStore, JobStore, Protocol):
     """All methods may raise StoreUnusable."""
 
     async def open(self) -> None: ...

@@ -8,8 +8,14 @@ from collections.abc import Collection, Mapping, Sequence
 from msgspec.structs import asdict, replace
 
 from treadle.store.contract import Conflict
-from treadle.store.function_contract import LATEST, FunctionAlias, FunctionStatement, FunctionVersion
-from treadle.store.sqlite.connections import Connections, struct_of
+from treadle.store.function_contract import (
+    LATEST,
+    FunctionAlias,
+    FunctionConfig,
+    FunctionStatement,
+    FunctionVersion,
+)
+from treadle.store.sqlite.connections import Connections, Row, struct_of
 from treadle.store.sqlite.sql import STATEMENTS
 
 _BEFORE_ALL = -1
@@ -26,7 +32,7 @@ class FunctionTables(Connections):
         def write(connection: sqlite3.Connection) -> None:
             connection.execute(STATEMENTS["function_insert"], {"arn": arn})
             connection.execute(STATEMENTS["function_code_insert"], {"sha256": latest.code_sha256, "archive": code})
-            connection.execute(STATEMENTS["function_version_insert"], asdict(latest))
+            _insert(connection, latest)
             rows = [{"arn": arn, "key": key, "value": value} for key, value in tags.items()]
             connection.executemany(STATEMENTS["function_tag_set"], rows)
             if publish is not None:
@@ -48,9 +54,13 @@ class FunctionTables(Connections):
             before = _codes(connection, latest.function_arn)
             if code is not None:
                 connection.execute(STATEMENTS["function_code_insert"], {"sha256": latest.code_sha256, "archive": code})
-            row = {**asdict(latest), "replaces": replaces}
+            row = {**_row(latest), "replaces": replaces}
             if connection.execute(STATEMENTS["function_latest_replace"], row).rowcount == 0:
                 raise Conflict(f"{latest.function_arn} does not exist or has another revision")
+            connection.execute(
+                STATEMENTS["function_layers_delete"], {"function_arn": latest.function_arn, "number": LATEST}
+            )
+            _insert_layers(connection, latest)
             if publish is not None:
                 numbers.append(_publish(connection, publish))
             connection.executemany(STATEMENTS["function_code_delete_unused"], before)
@@ -72,11 +82,14 @@ class FunctionTables(Connections):
 
     async def function_get(self, arn: str, number: int = LATEST) -> FunctionVersion | None:
         rows = await self.read("function_get", arn=arn, number=number)
-        return struct_of(FunctionVersion, rows[0]) if rows else None
+        return _version(rows[0]) if rows else None
 
     async def function_code(self, code_sha256: str) -> bytes | None:
         rows = await self.read("function_code", sha256=code_sha256)
         return bytes(rows[0][0]) if rows else None
+
+    async def function_has_code(self, code_sha256: str) -> bool:
+        return bool(await self.read("function_has_code", sha256=code_sha256))
 
     async def function_list(
         self, arn_prefix: str, after: tuple[str, int] | None, limit: int, every_version: bool = False
@@ -90,11 +103,11 @@ class FunctionTables(Connections):
             limit=limit,
             every_version=every_version,
         )
-        return [struct_of(FunctionVersion, row) for row in rows]
+        return [_version(row) for row in rows]
 
     async def function_versions(self, arn: str, after: int | None, limit: int) -> Sequence[FunctionVersion]:
         rows = await self.read("function_versions", arn=arn, after=_BEFORE_ALL if after is None else after, limit=limit)
-        return [struct_of(FunctionVersion, row) for row in rows]
+        return [_version(row) for row in rows]
 
     async def function_totals(self, arn_prefix: str) -> tuple[int, int]:
         ((count, code_bytes),) = await self.read("function_totals", arn_prefix=arn_prefix)
@@ -107,6 +120,7 @@ class FunctionTables(Connections):
             before = _codes(connection, arn)
             row = {"arn": arn, "number": number}
             found.append(connection.execute(STATEMENTS["function_version_delete"], row).rowcount > 0)
+            connection.execute(STATEMENTS["function_configs_delete"], {"arn": arn, "qualifier": str(number)})
             connection.executemany(STATEMENTS["function_code_delete_unused"], before)
 
         await self.write(write)
@@ -120,6 +134,7 @@ class FunctionTables(Connections):
             row = {"arn": arn}
             # First what keeps its versions: an alias refers to them.
             connection.execute(STATEMENTS["function_aliases_delete"], row)
+            connection.execute(STATEMENTS["function_urls_delete"], row)
             found.append(connection.execute(STATEMENTS["function_delete"], row).rowcount > 0)
             connection.executemany(STATEMENTS["function_code_delete_unused"], before)
 
@@ -144,7 +159,15 @@ class FunctionTables(Connections):
         await self.write(write)
 
     async def function_alias_delete(self, arn: str, name: str) -> bool:
-        return await self._removed("function_alias_delete", arn=arn, name=name)
+        found: list[bool] = []
+
+        def write(connection: sqlite3.Connection) -> None:
+            row = {"arn": arn, "name": name}
+            found.append(connection.execute(STATEMENTS["function_alias_delete"], row).rowcount > 0)
+            connection.execute(STATEMENTS["function_configs_delete"], {"arn": arn, "qualifier": name})
+
+        await self.write(write)
+        return found[0]
 
     async def function_alias_list(
         self, arn: str, version: int | None, after: str | None, limit: int
@@ -176,6 +199,17 @@ class FunctionTables(Connections):
 
         await self.write(write)
 
+    async def function_config_set(self, config: FunctionConfig) -> None:
+        row = asdict(config)
+        await self.write(lambda connection: connection.execute(STATEMENTS["function_config_set"], row))
+
+    async def function_config_remove(self, arn: str, qualifier: str, kind: str) -> bool:
+        return await self._removed("function_config_delete", arn=arn, qualifier=qualifier, kind=kind)
+
+    async def function_configs(self, arn_prefix: str, kind: str) -> Sequence[FunctionConfig]:
+        rows = await self.read("function_configs", arn_prefix=arn_prefix, kind=kind)
+        return [struct_of(FunctionConfig, row) for row in rows]
+
     async def function_statement_add(self, statement: FunctionStatement) -> None:
         row = asdict(statement)
         await self.write(lambda connection: connection.execute(STATEMENTS["function_statement_insert"], row))
@@ -193,8 +227,31 @@ class FunctionTables(Connections):
         return found[0]
 
 
+def _version(row: Row) -> FunctionVersion:
+    *columns, layers = row
+    return struct_of(FunctionVersion, (*columns, tuple((layers or "").split())))
+
+
+def _row(version: FunctionVersion) -> dict[str, str | int]:
+    """Without its layers, which have rows of their own."""
+    return {name: value for name, value in asdict(version).items() if name != "layers"}
+
+
+def _insert(connection: sqlite3.Connection, version: FunctionVersion) -> None:
+    connection.execute(STATEMENTS["function_version_insert"], _row(version))
+    _insert_layers(connection, version)
+
+
+def _insert_layers(connection: sqlite3.Connection, version: FunctionVersion) -> None:
+    rows = [
+        {"function_arn": version.function_arn, "number": version.number, "place": place, "code": code}
+        for place, code in enumerate(version.layers)
+    ]
+    connection.executemany(STATEMENTS["function_layer_insert"], rows)
+
+
 def _codes(connection: sqlite3.Connection, arn: str) -> list[dict[str, str]]:
-    """The code that its versions have."""
+    """The code that its versions have, and that of their layers."""
     return [{"sha256": code} for (code,) in connection.execute(STATEMENTS["function_codes"], {"arn": arn})]
 
 
@@ -202,5 +259,5 @@ def _publish(connection: sqlite3.Connection, version: FunctionVersion) -> int:
     """Insert it as the next version of its function. The number of it."""
     row = {"arn": version.function_arn}
     ((number,),) = connection.execute(STATEMENTS["function_next_version"], row).fetchall()
-    connection.execute(STATEMENTS["function_version_insert"], asdict(replace(version, number=number)))
+    _insert(connection, replace(version, number=number))
     return int(number)

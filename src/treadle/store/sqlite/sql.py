@@ -12,7 +12,10 @@ _FILES = (
     "activity_queries.sql",
     "access_key_queries.sql",
     "function_queries.sql",
+    "event_source_queries.sql",
+    "layer_queries.sql",
     "map_run_queries.sql",
+    "job_queries.sql",
 )
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 

@@ -1,6 +1,6 @@
 """The store in one SQLite file: executions and their journals. State machines are in `machines.py`,
 activities in `activities.py`, access keys in `access_keys.py`, functions in `functions.py`, map runs in
-`map_runs.py`."""
+`map_runs.py`, event sources in `event_sources.py`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from treadle.store.contract import Commit, Conflict, ExecutionFilter, ExecutionR
 from treadle.store.sqlite.access_keys import AccessKeyTables
 from treadle.store.sqlite.activities import ActivityTables
 from treadle.store.sqlite.connections import struct_of
+from treadle.store.sqlite.event_sources import EventSourceTables
 from treadle.store.sqlite.functions import FunctionTables
+from treadle.store.sqlite.jobs import JobTables
+from treadle.store.sqlite.layers import LayerTables
 from treadle.store.sqlite.machines import MachineTables
 from treadle.store.sqlite.map_runs import MapRunTables, write_children
 from treadle.store.sqlite.sql import STATEMENTS
@@ -31,7 +34,9 @@ _input = attrgetter("id", "input")
 _changed = attrgetter("status", "stopped", "wake", "redrives", "redriven", "error", "cause", "output", "id")
 
 
-class SqliteStore(MachineTables, ActivityTables, AccessKeyTables, FunctionTables, MapRunTables):
+class SqliteStore(
+    MachineTables, ActivityTables, AccessKeyTables, FunctionTables, LayerTables, MapRunTables, EventSourceTables
+):
     """Implements `store.contract.Store` on the file at `path`."""
 
     def __init__(self, path: Path) -> None:

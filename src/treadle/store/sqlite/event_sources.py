@@ -1,0 +1,83 @@
+"""The tables of event source mappings and function URLs."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from msgspec.structs import asdict
+
+from treadle.store.contract import Conflict
+from treadle.store.event_source_contract import EventSourceMapping, FunctionUrl
+from treadle.store.sqlite.connections import Connections, struct_of
+from treadle.store.sqlite.sql import STATEMENTS
+
+
+class EventSourceTables(Connections):
+    async def mapping_create(self, mapping: EventSourceMapping) -> None:
+        await self.write(lambda connection: connection.execute(STATEMENTS["mapping_insert"], asdict(mapping)))
+
+    async def mapping_get(self, arn: str) -> EventSourceMapping | None:
+        rows = await self.read("mapping_get", arn=arn)
+        return struct_of(EventSourceMapping, rows[0]) if rows else None
+
+    async def mapping_replace(self, mapping: EventSourceMapping) -> None:
+        def write(connection: sqlite3.Connection) -> None:
+            if connection.execute(STATEMENTS["mapping_replace"], asdict(mapping)).rowcount == 0:
+                raise Conflict(f"{mapping.arn} does not exist")
+
+        await self.write(write)
+
+    async def mapping_delete(self, arn: str) -> bool:
+        return await self._deleted("mapping_delete", arn=arn)
+
+    async def mapping_list(
+        self,
+        arn_prefix: str,
+        after: str | None,
+        limit: int,
+        *,
+        function_arn: str | None = None,
+        source_arn: str | None = None,
+    ) -> Sequence[EventSourceMapping]:
+        rows = await self.read(
+            "mapping_list",
+            arn_prefix=arn_prefix,
+            after=after or "",
+            limit=limit,
+            function_arn=function_arn,
+            source_arn=source_arn,
+        )
+        return [struct_of(EventSourceMapping, row) for row in rows]
+
+    # -- URLs of functions ---------------------------------------------------------------------------------
+
+    async def function_url_create(self, url: FunctionUrl) -> None:
+        await self.write(lambda connection: connection.execute(STATEMENTS["function_url_insert"], asdict(url)))
+
+    async def function_url_get(self, function_arn: str, qualifier: str) -> FunctionUrl | None:
+        rows = await self.read("function_url_get", function_arn=function_arn, qualifier=qualifier)
+        return struct_of(FunctionUrl, rows[0]) if rows else None
+
+    async def function_url_of_id(self, id: str) -> FunctionUrl | None:
+        rows = await self.read("function_url_of_id", id=id)
+        return struct_of(FunctionUrl, rows[0]) if rows else None
+
+    async def function_url_replace(self, url: FunctionUrl) -> None:
+        def write(connection: sqlite3.Connection) -> None:
+            if connection.execute(STATEMENTS["function_url_replace"], asdict(url)).rowcount == 0:
+                raise Conflict(f"{url.function_arn} has no URL of the id {url.id}")
+
+        await self.write(write)
+
+    async def function_url_delete(self, function_arn: str, qualifier: str) -> bool:
+        return await self._deleted("function_url_delete", function_arn=function_arn, qualifier=qualifier)
+
+    async def function_url_list(self, function_arn: str, after: str | None, limit: int) -> Sequence[FunctionUrl]:
+        rows = await self.read("function_url_list", function_arn=function_arn, after=after, limit=limit)
+        return [struct_of(FunctionUrl, row) for row in rows]
+
+    async def _deleted(self, statement: str, **row: str) -> bool:
+        found: list[bool] = []
+        await self.write(lambda connection: found.append(connection.execute(STATEMENTS[statement], row).rowcount > 0))
+        return found[0]
