@@ -10,7 +10,13 @@ from msgspec.structs import replace
 
 from tests.store.machine_suite import Reopen
 from treadle.store.contract import Conflict, Store
-from treadle.store.function_contract import LATEST, FunctionAlias, FunctionStatement, FunctionVersion
+from treadle.store.function_contract import (
+    LATEST,
+    FunctionAlias,
+    FunctionConfig,
+    FunctionStatement,
+    FunctionVersion,
+)
 
 PREFIX = "arn:aws:lambda:us-east-1:123456789012:function:"
 PAY = PREFIX + "pay"
@@ -205,3 +211,26 @@ class FunctionSuite:
         assert await store.function_statement_remove(PAY, "", "b")
         assert not await store.function_statement_remove(PAY, "", "b")
         assert await store.function_statements(PAY, "") == [statement("a")]
+
+    async def test_function_configs(self, store: Store, reopen: Reopen) -> None:
+        def config(qualifier: str = "", kind: str = "warm", arn: str = PAY, text: str = "{}") -> FunctionConfig:
+            return FunctionConfig(function_arn=arn, qualifier=qualifier, kind=kind, config=text)
+
+        with pytest.raises(Conflict):
+            await store.function_config_set(config())
+        await with_versions(store, 2)
+        await store.function_alias_create(alias("live", 2))
+        kept = [config(), config("1"), config("2"), config("live")]
+        for each in (config("1", text="[]"), config("1", kind="other"), *kept):
+            await store.function_config_set(each)
+        store = await reopen(store)
+        assert await store.function_configs(PREFIX, "warm") == kept
+        assert await store.function_configs(PREFIX + "q", "warm") == []
+        assert await store.function_config_remove(PAY, "2", "warm")
+        assert not await store.function_config_remove(PAY, "2", "warm")
+        await store.function_alias_delete(PAY, "live")
+        await store.function_version_delete(PAY, 1)
+        assert await store.function_configs(PREFIX, "warm") == [config()]
+        assert await store.function_configs(PREFIX, "other") == []
+        await store.function_delete(PAY)
+        assert await store.function_configs(PREFIX, "warm") == []

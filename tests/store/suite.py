@@ -22,6 +22,7 @@ from tests.store.builders import (
 )
 from tests.store.event_source_suite import EventSourceSuite
 from tests.store.function_suite import FunctionSuite
+from tests.store.job_suite import JobSuite
 from tests.store.layer_suite import LayerSuite
 from tests.store.machine_suite import ORDERS, MachineSuite, Reopen, removed
 from tests.store.map_run_suite import MapRunSuite
@@ -46,7 +47,7 @@ HOSTILE_TEXTS = [
 ]
 
 
-class StoreSuite(MachineSuite, FunctionSuite, LayerSuite, MapRunSuite, EventSourceSuite):
+class StoreSuite(MachineSuite, FunctionSuite, LayerSuite, MapRunSuite, EventSourceSuite, JobSuite):
     # -- the database ---------------------------------------------------------------------------------------
 
     async def test_secret_stays(self, store: Store, reopen: Reopen) -> None:

@@ -32,6 +32,19 @@ class FunctionVersion(Struct, frozen=True, kw_only=True):
     """Of the archive, in hexadecimal digits."""
     code_bytes: int
     modified: int
+    layers: tuple[str, ...] = ()
+    """Hashes of the archives of its layers, in their order: they are kept as long as it is."""
+
+
+class FunctionConfig(Struct, frozen=True, kw_only=True):
+    """What is configured beside the settings, and changes without another revision: of a function (qualifier ""), or of
+    one of its versions or aliases. It is gone with what it is of."""
+
+    function_arn: str
+    qualifier: str
+    kind: str
+    config: str
+    """JSON text."""
 
 
 class FunctionAlias(Struct, frozen=True, kw_only=True):
@@ -64,7 +77,7 @@ class FunctionStore(Protocol):
         self, latest: FunctionVersion, code: bytes, tags: Mapping[str, str], publish: FunctionVersion | None = None
     ) -> int | None:
         """With its code and its tags; and publish it: the number of that version. Raises Conflict if the ARN is
-        taken."""
+        taken, or an archive of its layers is not there."""
         ...
 
     async def function_update(
@@ -75,7 +88,8 @@ class FunctionStore(Protocol):
         publish: FunctionVersion | None = None,
     ) -> int | None:
         """Replace the latest version, if its revision is `replaces`, and publish it. `code`: the archive, if it is
-        another one. Raises Conflict if there is no such function, or it has another revision."""
+        another one. Raises Conflict if there is no such function, it has another revision, or an archive of its
+        layers is not there."""
         ...
 
     async def function_publish(self, published: FunctionVersion, latest_revision: str) -> int:
@@ -87,6 +101,10 @@ class FunctionStore(Protocol):
 
     async def function_code(self, code_sha256: str) -> bytes | None:
         """The archive."""
+        ...
+
+    async def function_has_code(self, code_sha256: str) -> bool:
+        """Whether there is such an archive."""
         ...
 
     async def function_list(
@@ -155,6 +173,18 @@ class FunctionStore(Protocol):
 
     async def function_set_concurrency(self, arn: str, reserved: int | None) -> None:
         """None: nothing is reserved. Raises Conflict if there is no such function."""
+        ...
+
+    async def function_config_set(self, config: FunctionConfig) -> None:
+        """Add it, or replace the one of its kind. Raises Conflict if there is no such function."""
+        ...
+
+    async def function_config_remove(self, arn: str, qualifier: str, kind: str) -> bool:
+        """Whether there was one."""
+        ...
+
+    async def function_configs(self, arn_prefix: str, kind: str) -> Sequence[FunctionConfig]:
+        """Those of a kind, of all functions whose ARN starts with `arn_prefix`, by ARN and qualifier."""
         ...
 
     async def function_statement_add(self, statement: FunctionStatement) -> None:

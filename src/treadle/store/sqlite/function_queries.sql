@@ -14,10 +14,17 @@ INSERT INTO function_code (sha256, archive) VALUES (:sha256, :archive) ON CONFLI
 
 -- name: function_code_delete_unused
 DELETE FROM function_code
-WHERE sha256 = :sha256 AND NOT EXISTS (SELECT 1 FROM function_version WHERE code = :sha256);
+WHERE sha256 = :sha256
+    AND NOT EXISTS (SELECT 1 FROM function_version WHERE code = :sha256)
+    AND NOT EXISTS (SELECT 1 FROM function_layer WHERE code = :sha256)
+    AND NOT EXISTS (SELECT 1 FROM layer_version WHERE code = :sha256);
 
 -- name: function_codes
-SELECT code FROM function_version WHERE function = :arn;
+SELECT code FROM function_version WHERE function = :arn
+UNION SELECT code FROM function_layer WHERE function = :arn;
+
+-- name: function_has_code
+SELECT 1 FROM function_code WHERE sha256 = :sha256;
 
 -- name: function_code
 SELECT archive FROM function_code WHERE sha256 = :sha256;
@@ -25,6 +32,12 @@ SELECT archive FROM function_code WHERE sha256 = :sha256;
 -- name: function_version_insert
 INSERT INTO function_version (function, number, revision_id, settings, code, code_bytes, modified)
 VALUES (:function_arn, :number, :revision_id, :settings, :code_sha256, :code_bytes, :modified);
+
+-- name: function_layer_insert
+INSERT INTO function_layer (function, number, place, code) VALUES (:function_arn, :number, :place, :code);
+
+-- name: function_layers_delete
+DELETE FROM function_layer WHERE function = :function_arn AND number = :number;
 
 -- name: function_latest_replace
 UPDATE function_version
@@ -36,11 +49,23 @@ WHERE function = :function_arn AND number = 0 AND revision_id = :replaces;
 SELECT 1 FROM function_version WHERE function = :arn AND number = 0 AND revision_id = :revision_id;
 
 -- name: function_get
-SELECT function, number, revision_id, settings, code, code_bytes, modified FROM function_version
+SELECT function, number, revision_id, settings, code, code_bytes, modified, (
+    SELECT group_concat(layer.code, ' ') FROM (
+        SELECT code FROM function_layer
+        WHERE function_layer.function = version.function AND function_layer.number = version.number
+        ORDER BY place
+    ) AS layer
+) FROM function_version AS version
 WHERE function = :arn AND number = :number;
 
 -- name: function_list
-SELECT function, number, revision_id, settings, code, code_bytes, modified FROM function_version
+SELECT function, number, revision_id, settings, code, code_bytes, modified, (
+    SELECT group_concat(layer.code, ' ') FROM (
+        SELECT code FROM function_layer
+        WHERE function_layer.function = version.function AND function_layer.number = version.number
+        ORDER BY place
+    ) AS layer
+) FROM function_version AS version
 WHERE (function, number) > (:after_arn, :after_number)
     AND function >= :arn_prefix AND substr(function, 1, length(:arn_prefix)) = :arn_prefix
     AND (:every_version OR number = 0)
@@ -48,7 +73,13 @@ ORDER BY function, number
 LIMIT :limit;
 
 -- name: function_versions
-SELECT function, number, revision_id, settings, code, code_bytes, modified FROM function_version
+SELECT function, number, revision_id, settings, code, code_bytes, modified, (
+    SELECT group_concat(layer.code, ' ') FROM (
+        SELECT code FROM function_layer
+        WHERE function_layer.function = version.function AND function_layer.number = version.number
+        ORDER BY place
+    ) AS layer
+) FROM function_version AS version
 WHERE function = :arn AND number > :after
 ORDER BY number
 LIMIT :limit;
@@ -110,6 +141,22 @@ ORDER BY arn;
 
 -- name: function_set_concurrency
 UPDATE function SET concurrency = :reserved WHERE arn = :arn;
+
+-- name: function_config_set
+INSERT INTO function_config (function, qualifier, kind, config)
+VALUES (:function_arn, :qualifier, :kind, :config)
+ON CONFLICT (function, qualifier, kind) DO UPDATE SET config = excluded.config;
+
+-- name: function_config_delete
+DELETE FROM function_config WHERE function = :arn AND qualifier = :qualifier AND kind = :kind;
+
+-- name: function_configs_delete
+DELETE FROM function_config WHERE function = :arn AND qualifier = :qualifier;
+
+-- name: function_configs
+SELECT function, qualifier, kind, config FROM function_config
+WHERE kind = :kind AND function >= :arn_prefix AND function < :arn_prefix || char(0x10ffff)
+ORDER BY function, qualifier;
 
 -- name: function_statement_insert
 INSERT INTO function_statement (function, qualifier, id, statement)
