@@ -19,6 +19,7 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from treadle.store.event_source_contract import EventSourceStore
+from treadle.store.delivery_contract import DeliveryStore
 from treadle.store.function_contract import FunctionStore
 from treadle.store.layer_contract import LayerStore
 from treadle.store.job_contract import JobStore
@@ -211,7 +212,7 @@ class ExecutionFilter(Struct, frozen=True, kw_only=True):
     """Only those that were redriven, or only those that never were."""
 
 
-class Store(FunctionStore, LayerStore, MapRunStore, EventSourceStore, JobStore, Protocol):
+class Store(FunctionStore, LayerStore, MapRunStore, EventSourceStore, JobStore, DeliveryStore, Protocol):
     """All methods may raise StoreUnusable."""
 
     async def open(self) -> None: ...

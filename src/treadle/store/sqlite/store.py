@@ -35,7 +35,14 @@ _changed = attrgetter("status", "stopped", "wake", "redrives", "redriven", "erro
 
 
 class SqliteStore(
-    MachineTables, ActivityTables, AccessKeyTables, FunctionTables, LayerTables, MapRunTables, EventSourceTables
+    MachineTables,
+    ActivityTables,
+    AccessKeyTables,
+    FunctionTables,
+    LayerTables,
+    MapRunTables,
+    EventSourceTables,
+    JobTables,
 ):
     """Implements `store.contract.Store` on the file at `path`."""
 
