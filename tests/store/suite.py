@@ -20,6 +20,7 @@ from tests.store.builders import (
     listed,
     machine,
 )
+from tests.store.delivery_suite import DeliverySuite
 from tests.store.event_source_suite import EventSourceSuite
 from tests.store.function_suite import FunctionSuite
 from tests.store.job_suite import JobSuite
@@ -47,7 +48,7 @@ HOSTILE_TEXTS = [
 ]
 
 
-class StoreSuite(MachineSuite, FunctionSuite, LayerSuite, MapRunSuite, EventSourceSuite, JobSuite):
+class StoreSuite(MachineSuite, FunctionSuite, LayerSuite, MapRunSuite, EventSourceSuite, JobSuite, DeliverySuite):
     # -- the database ---------------------------------------------------------------------------------------
 
     async def test_secret_stays(self, store: Store, reopen: Reopen) -> None:

@@ -18,11 +18,11 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from treadle.store.event_source_contract import EventSourceStore
 from treadle.store.delivery_contract import DeliveryStore
+from treadle.store.event_source_contract import EventSourceStore
 from treadle.store.function_contract import FunctionStore
-from treadle.store.layer_contract import LayerStore
 from treadle.store.job_contract import JobStore
+from treadle.store.layer_contract import LayerStore
 from treadle.store.map_run_contract import MapRunStore
 
 ExecutionStatus = Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]

@@ -1,5 +1,4 @@
-"""The part of the store's contract that is about deliveries: what waits to reach a target, and how functions want
-their asynchronous invocations handled (see `contract.py`)."""
+"""The part of the store's contract that is about deliveries: what waits to reach a target (see `contract.py`)."""
 
 from __future__ import annotations
 
@@ -22,17 +21,6 @@ class Delivery(Struct, frozen=True, kw_only=True):
     """When the next attempt is to be made."""
     attempts: int = 0
     """How many have failed."""
-
-
-class EventConfig(Struct, frozen=True, kw_only=True):
-    """How asynchronous invocations of a function, of one qualifier, are handled."""
-
-    function_arn: str
-    """Without a qualifier."""
-    qualifier: str
-    settings: str
-    """JSON text."""
-    modified: int
 
 
 class DeliveryStore(Protocol):
@@ -64,16 +52,4 @@ class DeliveryStore(Protocol):
 
     async def delivery_count(self) -> int:
         """How many wait, for all targets together."""
-        ...
-
-    async def event_config_put(self, config: EventConfig) -> None:
-        """In place of the one that there is. Raises Conflict if there is no such function."""
-        ...
-
-    async def event_config_delete(self, function_arn: str, qualifier: str) -> None:
-        """Idempotent."""
-        ...
-
-    async def event_configs(self) -> Sequence[EventConfig]:
-        """All, by function and qualifier."""
         ...

@@ -16,6 +16,7 @@ _FILES = (
     "layer_queries.sql",
     "map_run_queries.sql",
     "job_queries.sql",
+    "delivery_queries.sql",
 )
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 

@@ -1,6 +1,6 @@
 """The store in one SQLite file: executions and their journals. State machines are in `machines.py`,
 activities in `activities.py`, access keys in `access_keys.py`, functions in `functions.py`, map runs in
-`map_runs.py`, event sources in `event_sources.py`."""
+`map_runs.py`, event sources in `event_sources.py`, deliveries in `deliveries.py`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from treadle.store.contract import Commit, Conflict, ExecutionFilter, ExecutionR
 from treadle.store.sqlite.access_keys import AccessKeyTables
 from treadle.store.sqlite.activities import ActivityTables
 from treadle.store.sqlite.connections import struct_of
+from treadle.store.sqlite.deliveries import DeliveryTables
 from treadle.store.sqlite.event_sources import EventSourceTables
 from treadle.store.sqlite.functions import FunctionTables
 from treadle.store.sqlite.jobs import JobTables
@@ -43,6 +44,7 @@ class SqliteStore(
     MapRunTables,
     EventSourceTables,
     JobTables,
+    DeliveryTables,
 ):
     """Implements `store.contract.Store` on the file at `path`."""
 
