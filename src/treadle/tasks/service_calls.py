@@ -80,6 +80,27 @@ class ServiceCalls:
         self, operation: OperationModel, members: dict[str, Any], *, account: str, region: str, token: str
     ) -> Answered:
         """`token`: the task's. Raises ServiceFault, NeighbourUnavailable."""
+        service, incoming, emulated = await self._send(operation, members, account, region, token)
+        body = await self._whole(service, incoming)
+        if emulated and operation.service_model.service_name == "dynamodb":
+            body = _without_capacity(members, body)
+        return _read(operation, service, incoming, body, emulated)
+
+    async def stream(
+        self, operation: OperationModel, members: dict[str, Any], *, account: str, region: str, token: str
+    ) -> Incoming:
+        """The same for an operation that answers with a body of any length: that of S3's GetObject. The caller closes
+        it. Raises ServiceFault, NeighbourUnavailable."""
+        service, incoming, emulated = await self._send(operation, members, account, region, token)
+        if incoming.status < 300:
+            return incoming
+        _read(operation, service, incoming, await self._whole(service, incoming), emulated)
+        raise NeighbourUnavailable(f"the answer of {service.name} makes no sense: status {incoming.status}")
+
+    async def _send(
+        self, operation: OperationModel, members: dict[str, Any], account: str, region: str, token: str
+    ) -> tuple[AwsService, Incoming, bool]:
+        """The answer, whose body is not read yet, and whether it is that of an emulator."""
         service = catalogue().services[operation.service_model.service_name]
         _check_required(operation, members)
         url = self._neighbours.endpoint(service)
@@ -89,7 +110,9 @@ class ServiceCalls:
             credentials = await asyncio.to_thread(_own_credentials) or credentials
         filled = _with_tokens(operation, members, token)
         outgoing = _written(operation, filled, url, self._host, account, region, credentials)
-        incoming = await self._neighbours.send(service, outgoing)
+        return service, await self._neighbours.send(service, outgoing), url is None
+
+    async def _whole(self, service: AwsService, incoming: Incoming) -> bytes:
         try:
             body = await incoming.read(self._limits.neighbour_answer_bytes)
         finally:
@@ -97,10 +120,7 @@ class ServiceCalls:
         if body is None:
             most = self._limits.neighbour_answer_bytes
             raise NeighbourUnavailable(f"the answer of {service.name} has more than {most} bytes")
-        emulated = url is None
-        if emulated and operation.service_model.service_name == "dynamodb":
-            body = _without_capacity(members, body)
-        return _read(operation, service, incoming, body, emulated)
+        return body
 
 
 def _without_capacity(members: dict[str, Any], body: bytes) -> bytes:
