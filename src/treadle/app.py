@@ -142,7 +142,7 @@ class App:
         created = CreatedFunctions(store, settings.data_dir.absolute() / FUNCTION_CODE, settings.limits, runtimes)
         await created.open()
         functions = await self._open_functions(local_url, keyring, created)
-        neighbours = self._open_neighbours()
+        neighbours = await self._open_neighbours(local_url, keyring)
         tasks = Dispatch(
             functions, settings.limits, ServiceCalls(neighbours, settings.limits, urlsplit(local_url).netloc)
         )
@@ -238,14 +238,23 @@ class App:
         self._parts.push_async_callback(functions.close)
         return functions
 
-    def _open_neighbours(self) -> Neighbours:
-        """Nothing runs before it is asked for."""
+    async def _open_neighbours(self, local_url: str, keyring: Keyring) -> Neighbours:
+        """Nothing is started before it is asked for."""
         settings = self._settings
+
+        @cache
+        def key_of(account: str) -> tuple[str, str]:
+            key = keyring.own(account)
+            return key.access_key_id, key.secret
+
         moto = Moto(
             MotoOptions(
+                data=settings.data_dir.absolute(),
                 logs=settings.data_dir.absolute() / FUNCTION_LOGS / NEIGHBOUR_LOGS,
                 account_id=settings.account_id,
                 region=settings.region,
+                url=local_url,
+                key_of=key_of,
                 inherited=settings.inherited,
                 limits=settings.limits,
             )
@@ -254,6 +263,7 @@ class App:
         elsewhere = {name: url for name, url in settings.endpoints.items() if not self._is_own(url)}
         neighbours = Neighbours(moto, elsewhere, settings.limits)
         self._parts.push_async_callback(neighbours.close)
+        await moto.open()
         return neighbours
 
     def _is_own(self, url: str) -> bool:

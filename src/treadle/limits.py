@@ -169,8 +169,52 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     function_client_context_bytes: int = 3_583
     """ClientContext of an invocation, in Base64."""
 
+    event_source_mappings: int = 1_000
+    """Event source mappings of one account and region (a bound of ours)."""
+    event_source_filters: int = 5
+    """Filters of one mapping."""
+    event_source_concurrency: int = 10
+    """Batches of one mapping under way at once, unless its ScalingConfig says (Lambda begins with 5 and goes on to
+    more as long as there are messages)."""
+    event_source_wait_seconds: int = 20
+    """How long one poll of a queue waits for messages: the most that SQS allows."""
+    event_source_idle_seconds: int = 1
+    """Longest pause between polls that do not wait, while nothing comes."""
+    event_source_pause_seconds: int = 10
+    """Longest pause of a mapping whose queue or function is not there, before it looks again."""
+
+    event_payload_bytes: int = 1_048_576
+    """Payload of an asynchronous invocation."""
+    event_retries: int = 2
+    """How often an asynchronous invocation is repeated whose function fails, unless its configuration says less."""
+    event_first_retry_milliseconds: int = 60_000
+    """From the first failure of the function to the next attempt."""
+    event_second_retry_milliseconds: int = 120_000
+    """From the second to the third."""
+    event_age_seconds: int = 21_600
+    """How long an event waits for its function at most, unless its configuration says less: six hours."""
+    event_chain: int = 16
+    """How often a function may be invoked in one chain of events before the chain is cut off as endless."""
+    deliveries_at_once: int = 48
+    """Attempts to deliver that run at once, to functions and all other targets; the workers of functions that are left
+    are for those who wait for an answer (a bound of ours)."""
+    deliveries_at_once_each: int = 32
+    """Of these, attempts for one target (a bound of ours)."""
+    delivery_seconds: int = 21_600
+    """How long a delivery is tried to a target that is no function and cannot be reached (a bound of ours)."""
+    delivery_pause_milliseconds: int = 1_000
+    """The first pause when a target takes nothing; each further one is twice as long."""
+    delivery_pause_longest_milliseconds: int = 300_000
+    """The longest of these pauses: five minutes."""
+
     neighbour_start_seconds: int = 60
     """Longest start of the emulator of AWS's services; requests wait so long for it."""
+    neighbour_survival_seconds: int = 600
+    """How long the emulator waits for the next server of the same data folder when one has died; 0: not at all."""
+    neighbour_deliveries: int = 10_000
+    """Deliveries of the emulator to functions and state machines that wait to be made; further ones are lost."""
+    neighbour_delivery_seconds: int = 3_600
+    """How long the emulator tries a delivery again that the server cannot take."""
     neighbour_connect_seconds: int = 5
     """Longest time that a neighbour may take to accept a connection."""
     neighbour_silence_seconds: int = 300
@@ -182,8 +226,41 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     neighbour_signed_bytes: int = 16 * 1_048_576
     """Body of a request to a neighbour whose signature covers it and does not say its hash: it is held in memory
     until the signature is checked."""
+    http_task_seconds: int = 60
+    """Longest request of an HTTP task, and of a call of API Gateway (the quotas page)."""
+    http_task_connections: int = 1_000
+    """Connections of all HTTP tasks together; further requests wait their turn, within their time."""
+    api_integration_seconds: int = 29
+    """Longest work behind a call of one of API Gateway's APIs (its quotas page)."""
+    api_body_bytes: int = 10 * 1_048_576
+    """Body of a call of one of API Gateway's APIs, and of its answer (its quotas page)."""
+    oauth_token_seconds: int = 3_600
+    """How long an OAuth token is used whose answer does not say how long it is good for (a guess of ours)."""
+    oauth_tokens: int = 1_000
+    """OAuth tokens that are remembered: those used last."""
     neighbour_answer_bytes: int = 8 * 1_048_576
     """Answer of a neighbour to a task. (The task's result has the bound `payload_bytes`.)"""
+
+    job_processes: int = 64
+    """Jobs whose command runs at the same time; further ones wait their turn."""
+    job_log_bytes: int = 10 * 1_048_576
+    """Log file of one job; what it writes beyond that is dropped."""
+    job_stop_seconds: int = 30
+    """How long a job may take to end after SIGTERM, before SIGKILL (the default stopTimeout of an ECS container)."""
+    emr_active_steps: int = 256
+    """Steps of one cluster that have not ended (the EMR management guide)."""
+
+    job_poll_seconds_min: float = 0.02
+    """A task that waits for a job asks for it in intervals of a tenth of the time that it has waited: at least this..."""
+    job_poll_seconds_max: float = 30
+    """... and at most this."""
+    job_polls_at_once: int = 32
+    """Tasks that ask for their jobs at the same time; others wait their turn."""
+    job_missing_polls: int = 5
+    """So many answers in a row that there is no such job, and its task has failed: services may need a moment to know
+    of a job that they have begun."""
+    job_cancel_seconds: float = 10
+    """How long a job that is to be cancelled is tried again while its service does not answer."""
 
     transitions_per_turn: int = 1_000
     """State transitions of one execution before others get their turn (a fairness bound of ours, not AWS's)."""

@@ -98,7 +98,14 @@ class Server:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "treadle", "start", *SETTINGS, *arguments],
             cwd=folder,
-            env={**inherited, "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1", "TMPDIR": str(temporary), **variables},
+            env={
+                **inherited,
+                "PYTHONUTF8": "1",
+                "PYTHONUNBUFFERED": "1",
+                "TMPDIR": str(temporary),
+                "TREADLE_LIMIT_NEIGHBOUR_SURVIVAL_SECONDS": "0",  # a test that kills a server leaves nothing behind
+                **variables,
+            },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self._log,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -22,8 +23,15 @@ ACCOUNT = "000000000000"
 
 
 def options(folder: Path, **members: Any) -> MotoOptions:
-    given = {"inherited": {"PATH": os.environ["PATH"]}, "limits": Limits(), **members}
-    return MotoOptions(logs=folder / "logs", account_id=ACCOUNT, region="us-east-1", **given)
+    given = {"inherited": {"PATH": os.environ["PATH"]}, "limits": Limits(), "region": "us-east-1", **members}
+    return MotoOptions(
+        data=folder,
+        logs=folder / "logs",
+        account_id=ACCOUNT,
+        url="http://127.0.0.1:9",
+        key_of=lambda account: (f"key of {account}", "secret"),
+        **given,
+    )
 
 
 @pytest.fixture
@@ -147,14 +155,15 @@ async def test_once_stopped_it_does_not_start_again(moto: Moto) -> None:
 
 
 _HOST = """
-import asyncio, os, sys
+import asyncio, sys
 from pathlib import Path
-from tests.neighbours.test_moto import options, sqs
+from tests.neighbours.test_moto import answered, options, sqs
+from treadle.limits import Limits
 from treadle.neighbours.moto import Moto
 
 async def main():
-    moto = Moto(options(Path(sys.argv[1])))
-    await moto.send(sqs("ListQueues", {}))
+    moto = Moto(options(Path(sys.argv[1]), limits=Limits(neighbour_survival_seconds=int(sys.argv[2]))))
+    await answered(await moto.send(sqs("CreateQueue", {"QueueName": "q"})))
     print(moto.pid, flush=True)
     await asyncio.Event().wait()
 
@@ -162,19 +171,90 @@ asyncio.run(main())
 """
 
 
-def test_it_ends_when_the_server_is_killed(tmp_path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", _HOST, str(tmp_path)], stdout=subprocess.PIPE) as host:
+def left_behind(folder: Path, survival_seconds: int) -> int:
+    """The process id of moto, which holds a queue and whose server has been killed."""
+    with subprocess.Popen(
+        [sys.executable, "-c", _HOST, str(folder), str(survival_seconds)], stdout=subprocess.PIPE
+    ) as host:
         assert host.stdout is not None
         pid = int(host.stdout.readline())
-        watched = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
         host.kill()
         host.wait()
-        if watched is None:
-            pytest.skip("no way here to wait for a process that is not a child")
-        import select
+        return pid
 
-        assert select.select([watched], [], [], 30)[0]
-        os.close(watched)
+
+def wait_for_end(pid: int) -> None:
+    """Of a process that is not a child of ours."""
+    if not hasattr(os, "pidfd_open"):
+        pytest.skip("no way here to wait for a process that is not a child")
+    try:
+        watched = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    assert select.select([watched], [], [], 30)[0]
+    os.close(watched)
+
+
+def test_it_ends_with_a_killed_server_that_leaves_it_no_time(tmp_path: Path) -> None:
+    wait_for_end(left_behind(tmp_path, 0))
+    assert not (tmp_path / "moto.json").exists()
+
+
+async def test_the_next_server_of_a_data_folder_takes_over_what_a_killed_one_left(tmp_path: Path) -> None:
+    pid = left_behind(tmp_path, 600)
+    folder = Path(json.loads((tmp_path / "moto.json").read_text())["folder"])
+    next_one = Moto(options(tmp_path))
+    await next_one.open()
+    assert next_one.pid == pid
+    assert await answered(await next_one.send(sqs("ListQueues", {}))) == {
+        "QueueUrls": [f"http://127.0.0.1:4566/{ACCOUNT}/q"]
+    }
+    await next_one.close()
+    wait_for_end(pid)
+    assert not folder.exists()  # noqa: ASYNC240 - nobody waits for this loop
+    assert not (tmp_path / "moto.json").exists()
+
+
+async def test_a_server_of_another_kind_does_not_take_it_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    pid = left_behind(tmp_path, 600)
+    other = Moto(options(tmp_path, region="eu-west-1"))
+    await other.open()
+    assert other.pid is None
+    assert "is not taken over: it is another one" in caplog.text
+    wait_for_end(pid)
+    assert await answered(await other.send(sqs("ListQueues", {}))) == {}
+    await other.close()
+
+
+async def test_two_data_folders_never_share_one(tmp_path: Path) -> None:
+    folders = tmp_path / "a", tmp_path / "b"
+    motos = [Moto(options(folder)) for folder in folders]
+    for moto in motos:
+        await answered(await moto.send(sqs("ListQueues", {})))
+    assert motos[0].pid != motos[1].pid
+    for moto in motos:
+        await moto.close()
+
+
+@pytest.mark.parametrize("left", ["no JSON", '{"folder": "/", "secret": "x"}', '{"folder": "gone", "secret": "x"}'])
+async def test_a_file_that_tells_of_nothing_of_ours_does_no_harm(tmp_path: Path, left: str) -> None:
+    (tmp_path / "moto.json").write_text(left)
+    moto = Moto(options(tmp_path))
+    await moto.open()
+    assert moto.pid is None
+    await moto.close()
+
+
+async def test_it_greets_nobody_without_the_secret(tmp_path: Path, moto: Moto) -> None:
+    await answered(await moto.send(sqs("ListQueues", {})))
+    told = json.loads((tmp_path / "moto.json").read_text())
+    (tmp_path / "moto.json").write_text(json.dumps({**told, "secret": "another"}))
+    pid = moto.pid
+    assert pid is not None
+    stranger = Moto(options(tmp_path, limits=Limits(neighbour_connect_seconds=1)))
+    await stranger.open()
+    assert stranger.pid is None
+    assert moto.pid == pid
 
 
 async def test_what_moto_says_otherwise_than_aws_is_put_right(moto: Moto) -> None:
@@ -196,8 +276,6 @@ async def test_what_moto_says_otherwise_than_aws_is_put_right(moto: Moto) -> Non
 async def test_it_may_have_died_by_the_time_it_is_stopped(tmp_path: Path) -> None:
     moto = Moto(options(tmp_path))
     await answered(await moto.send(sqs("ListQueues", {})))
-    process = moto._process
-    assert process is not None
-    process.kill()
-    await process.wait()
+    assert moto.pid is not None
+    os.kill(moto.pid, signal.SIGKILL)
     await moto.close()
