@@ -48,10 +48,19 @@ class _Provided(MetaPathFinder):
 
 def main() -> None:
     handler, place, packages = sys.argv[1:]
+    prepare(packages)
+    run(handler, place)
+
+
+def prepare(packages: str) -> None:
+    """What is the same for all functions; done once for all that are forked (`zygote_process.py`)."""
     sys.meta_path.append(_Provided(packages))
     site.setquit()  # `exit` and `quit`, which handlers may know
     if importlib.util.find_spec("runtime_client") is None:
         sys.modules["runtime_client"] = _beside("plain_runtime_client")
+
+
+def run(handler: str, place: str) -> None:
     from awslambdaric import __main__ as client
     from awslambdaric.lambda_runtime_client import LambdaRuntimeClient
 

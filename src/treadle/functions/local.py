@@ -31,7 +31,10 @@ from treadle.functions.runtime_api import RuntimeApi
 from treadle.functions.runtimes import RuntimeMissingError
 from treadle.functions.scratch import Scratch
 from treadle.functions.trace import new_trace_id
+from treadle.functions.upkeep import Upkeep
+from treadle.functions.variables import base_variables
 from treadle.functions.worker import Request, Surroundings
+from treadle.functions.zygote import Zygote
 
 _log = logging.getLogger(__name__)
 
@@ -51,21 +54,33 @@ class LocalFunctions:
         self._api = RuntimeApi(limits)
         self._scratch = Scratch()
         self._guardian = Guardian(self._scratch)
+        self._zygote = Zygote(self._guardian, base_variables(options))
         self._endpoints = Endpoints(limits)
         self._pool = Pool(
             Surroundings(
-                options=options, api=self._api, guardian=self._guardian, scratch=self._scratch, log=log or self._files
+                options=options,
+                api=self._api,
+                guardian=self._guardian,
+                zygote=self._zygote,
+                scratch=self._scratch,
+                log=log or self._files,
             )
         )
+        self.upkeep = None if created is None else Upkeep(created, self._pool)
 
     async def start(self) -> None:
         self._scratch.open()
         await self._guardian.start()
         await self._api.start()
+        if self.upkeep is not None:
+            await self.upkeep.start()
 
     async def close(self) -> None:
+        if self.upkeep is not None:
+            await self.upkeep.close()
         await self._endpoints.close()
         await self._pool.close()
+        await self._zygote.close()
         await self._api.close()
         await self._guardian.close()
         self._files.close()
@@ -103,6 +118,16 @@ class LocalFunctions:
                 invocation = await self._endpoints.run(function.url, request)
         return replace(invocation, executed_version=function.published_version)
 
+    async def exists(self, function_arn: str) -> bool:
+        """Whether there is such a function, or version or alias of it, whether it can be run or not."""
+        try:
+            await self._find(FunctionArn.read(function_arn).name, function_arn)
+        except FunctionNotFound:
+            return False
+        except FunctionUnusableError:
+            pass
+        return True
+
     async def _find(self, name: str, function_arn: str) -> Function:
         """Raises FunctionNotFound, FunctionUnusableError."""
         try:
@@ -131,9 +156,9 @@ class LocalFunctions:
         finally:
             self._running[arn] -= 1
 
-    def retire(self, function_arn: str) -> None:
-        """The function with this (unqualified) ARN was deleted: its workers are not needed any more."""
-        self._pool.retire(f"{function_arn}:")
+    def retire(self, function_arn: str, number: int | None = None) -> None:
+        """The workers of the function with this (unqualified) ARN, or of one version of it, run what it is no more."""
+        self._pool.retire(f"{function_arn}:" if number is None else f"{function_arn}:{number}:")
 
     def in_folder(self, name: str) -> Function | None:
         """The function of the folder, if there is one that can be run."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from treadle.functions.function import Function
 from treadle.functions.options import FunctionOptions
+from treadle.functions.search_paths import LAYERS_VARIABLE, search_paths
 
 RESERVED_VARIABLES = frozenset(
     {
@@ -27,6 +28,7 @@ RESERVED_VARIABLES = frozenset(
         "AWS_LAMBDA_MAX_CONCURRENCY",
         "AWS_LAMBDA_RUNTIME_API",
         "AWS_REGION",
+        LAYERS_VARIABLE,
         "LAMBDA_RUNTIME_DIR",
         "LAMBDA_TASK_ROOT",
         "_LAMBDA_TELEMETRY_LOG_FD",
@@ -36,6 +38,11 @@ RESERVED_VARIABLES = frozenset(
 """What a function's settings may not set."""
 
 
+def base_variables(options: FunctionOptions) -> dict[str, str]:
+    """What every process finds that runs functions."""
+    return {"LANG": "C.UTF-8", **options.inherited, "TZ": ":UTC"}
+
+
 def worker_variables(function: Function, options: FunctionOptions, runtime_api: str, scratch: Path) -> dict[str, str]:
     """All environment variables of a new worker of `function`. `scratch`: its folder for temporary files."""
     stream = f"{time.strftime('%Y/%m/%d', time.gmtime())}/[{function.published_version}]{secrets.token_hex(16)}"
@@ -43,11 +50,9 @@ def worker_variables(function: Function, options: FunctionOptions, runtime_api: 
     key_id, secret = options.access_key_id, options.secret_access_key
     if function.account is not None and options.key_of is not None:
         key_id, secret = options.key_of(function.account)
-    return {
-        "LANG": "C.UTF-8",
-        **options.inherited,
+    variables = {
+        **base_variables(options),
         "TMPDIR": str(scratch),
-        "TZ": ":UTC",
         "AWS_ACCESS_KEY_ID": key_id,
         "AWS_SECRET_ACCESS_KEY": secret,
         "AWS_DEFAULT_REGION": region,
@@ -55,12 +60,16 @@ def worker_variables(function: Function, options: FunctionOptions, runtime_api: 
         "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
         "AWS_EC2_METADATA_DISABLED": "true",
         **function.environment,
+    }
+    return {
+        **variables,
+        **search_paths(function, options.runtimes, variables),
         "_HANDLER": function.handler,
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{function.runtime}",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_megabytes),
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
         "AWS_LAMBDA_FUNCTION_VERSION": function.published_version,
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "provisioned-concurrency" if function.provisioned else "on-demand",
         "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
         "AWS_LAMBDA_LOG_STREAM_NAME": stream,
         "AWS_LAMBDA_RUNTIME_API": runtime_api,

@@ -25,20 +25,22 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from math import ceil
 from pathlib import Path
-from typing import Literal, Protocol, cast
+from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from treadle.functions import failures, runtime_api
+from treadle.functions import failures, processes, runtime_api
 from treadle.functions.bounds import bound
 from treadle.functions.contract import Invocation
 from treadle.functions.function import Function
 from treadle.functions.guardian import Guardian
 from treadle.functions.logs import LogSink, Output
 from treadle.functions.options import FunctionOptions
+from treadle.functions.processes import Start
 from treadle.functions.runtime_api import Answer, Poll, RuntimeApi
 from treadle.functions.scratch import Scratch
 from treadle.functions.variables import worker_variables
+from treadle.functions.zygote import Zygote
 
 State = Literal["starting", "idle", "busy", "settling", "gone"]
 
@@ -95,6 +97,7 @@ class Surroundings(Struct, frozen=True, kw_only=True):
     options: FunctionOptions
     api: RuntimeApi
     guardian: Guardian
+    zygote: Zygote
     scratch: Scratch
     log: LogSink
 
@@ -115,7 +118,7 @@ class Worker:
         self.exited: asyncio.Future[None] = self._loop.create_future()
         """Done when the process is no more."""
         self._api_address = surroundings.api.seat(self)
-        self._transport: asyncio.SubprocessTransport | None = None
+        self._pid: int | None = None
         self._scratch: Path | None = None
         self._pipe = -1
         self._output = Output(self._limits.function_log_tail_bytes)
@@ -138,16 +141,14 @@ class Worker:
         self._loop.add_reader(self._pipe, self._readable)
         try:
             self._scratch = self._around.scratch.make()
-            await self._loop.subprocess_exec(
-                lambda: _Process(self),
-                *self.function.command,
-                stdin=subprocess.DEVNULL,
-                stdout=write_end,
-                stderr=write_end,
-                cwd=self.function.root,
-                env=worker_variables(self.function, self._around.options, self._api_address, self._scratch),
-                start_new_session=True,
+            start = Start(
+                command=self.function.command,
+                environment=worker_variables(self.function, self._around.options, self._api_address, self._scratch),
+                folder=self.function.root,
+                output=write_end,
             )
+            if not await self._around.zygote.start(start, self):
+                await processes.start(start, self)
         except (OSError, subprocess.SubprocessError) as error:
             self.failure_of_start = partial(failures.not_started, reason=f"no worker could be started: {error}")
             self._leave()
@@ -155,11 +156,11 @@ class Worker:
         finally:
             os.close(write_end)
 
-    def started(self, transport: asyncio.SubprocessTransport) -> None:
-        """The process runs (told by the event loop)."""
-        self._transport = transport
-        self._around.guardian.watch(transport.get_pid())
-        bound(transport.get_pid(), self.function, self._limits)
+    def started(self, pid: int) -> None:
+        """The process runs."""
+        self._pid = pid
+        self._around.guardian.watch(pid)
+        bound(pid, self.function, self._limits)
         if self.state == "gone":  # killed while it was being started
             self._kill_group()
 
@@ -186,16 +187,15 @@ class Worker:
         self._leave()
 
     def ended(self, return_code: int) -> None:
-        """The process is no more (told by the event loop)."""
-        assert self._transport is not None
+        """The process is no more."""
+        assert self._pid is not None
         if self._run is not None:
             self._end_run(failures.exited(self._run.request.request_id, return_code), failed=True)
         elif self.state == "starting":
             self.failure_of_start = partial(failures.exited, return_code=return_code)
         self._leave()
         self._kill_group()  # what the handler started and left behind
-        self._around.guardian.unwatch(self._transport.get_pid())
-        self._transport.close()
+        self._around.guardian.unwatch(self._pid)
         self._exit()
 
     def _exit(self) -> None:
@@ -300,9 +300,9 @@ class Worker:
     def _kill_group(self) -> None:
         # The group exists as long as any process is in it. Before the worker is reaped its number can be
         # nobody else's; after that it is used once more, at once, for what the worker left behind.
-        if self._transport is not None and not self.exited.done():
+        if self._pid is not None and not self.exited.done():
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._transport.get_pid(), signal.SIGKILL)
+                os.killpg(self._pid, signal.SIGKILL)
 
     # -- output --------------------------------------------------------------------------------------------
 
@@ -353,22 +353,6 @@ class Worker:
     def _log(self, request_id: str, text: str) -> None:
         if text:
             self._around.log(self.function.name, request_id, text)
-
-
-class _Process(asyncio.SubprocessProtocol):
-    """What the event loop tells about a process, for its worker."""
-
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker
-        self._transport: asyncio.SubprocessTransport
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.SubprocessTransport, transport)
-        self._worker.started(self._transport)
-
-    def process_exited(self) -> None:
-        return_code = self._transport.get_returncode()
-        self._worker.ended(0 if return_code is None else return_code)
 
 
 def event_headers(request: Request) -> Iterator[tuple[str, str]]:
