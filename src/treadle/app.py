@@ -34,6 +34,7 @@ from treadle.aws.states.in_process import InProcess
 from treadle.aws.states.service import OPERATIONS, states_service
 from treadle.clock import Clock, SystemClock
 from treadle.config import Settings, is_loopback
+from treadle.deliveries.event_sources import EventSources
 from treadle.functions.created import CreatedFunctions
 from treadle.functions.local import LocalFunctions
 from treadle.functions.options import FunctionOptions
@@ -143,9 +144,8 @@ class App:
         await created.open()
         functions = await self._open_functions(local_url, keyring, created)
         neighbours = await self._open_neighbours(local_url, keyring)
-        tasks = Dispatch(
-            functions, settings.limits, ServiceCalls(neighbours, settings.limits, urlsplit(local_url).netloc)
-        )
+        services = ServiceCalls(neighbours, settings.limits, urlsplit(local_url).netloc)
+        tasks = Dispatch(functions, settings.limits, services)
         runtime = Runtime(
             store=store,
             tasks=tasks,
@@ -181,8 +181,11 @@ class App:
                 },
             )
         )
+        sources = EventSources(store, functions, services, settings.limits)
+        self._parts.push_async_callback(sources.close)
+        await sources.open()
         lambda_service = await function_service.function_service(
-            store=store, functions=functions, created=created, clock=clock, limits=settings.limits
+            store=store, functions=functions, created=created, sources=sources, clock=clock, limits=settings.limits
         )
         return Door(
             [service],

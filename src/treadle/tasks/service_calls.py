@@ -5,7 +5,7 @@ used, because they block, do more than the SDK for Java does, and take their set
 is a few tenths of a millisecond of work, waits without a thread, and ends at once when it is cancelled.
 
 What the model marks as an idempotency token is filled from the task's own token if the task gives none: a request
-that comes again after a restart then counts once.
+that comes again after a restart then counts once. Services that come with Treadle are told the task's token itself.
 
 Requests are signed with the account as the access key, as for a server that verifies nothing; requests to an endpoint
 that the settings name are signed with the server's own AWS credentials, if it has any (botocore's usual places).
@@ -44,6 +44,8 @@ from treadle.tasks.contract import ServiceFault
 
 _TOKENS = uuid.UUID("0d0a6a5e-6d3c-4a53-9f0c-7b8a2f9f5b0e")
 """The namespace of the idempotency tokens that we make."""
+TASK_TOKEN_HEADER = b"X-Treadle-Task-Token"
+"""With requests of tasks to the services that come with Treadle: one that comes again after a restart has the same."""
 _HOST_ID = re.compile(rb"<HostId>([^<]*)</HostId>")
 _REQUEST_IDS = ("x-amzn-requestid", "x-amz-request-id")
 
@@ -76,10 +78,14 @@ class ServiceCalls:
         service = catalogue().services.get(client)
         return service is not None and self._neighbours.known(service)
 
+    def emulated(self, client: str) -> bool:
+        """Whether the emulator answers for the service, and no endpoint of the settings. `client`: as above."""
+        return self._neighbours.endpoint(catalogue().services[client]) is None
+
     async def call(
-        self, operation: OperationModel, members: dict[str, Any], *, account: str, region: str, token: str
+        self, operation: OperationModel, members: dict[str, Any], *, account: str, region: str, token: str | None = None
     ) -> Answered:
-        """`token`: the task's. Raises ServiceFault, NeighbourUnavailable."""
+        """`token`: the task's, of a request that is to count once. Raises ServiceFault, NeighbourUnavailable."""
         service, incoming, emulated = await self._send(operation, members, account, region, token)
         body = await self._whole(service, incoming)
         if emulated and operation.service_model.service_name == "dynamodb":
@@ -98,7 +104,7 @@ class ServiceCalls:
         raise NeighbourUnavailable(f"the answer of {service.name} makes no sense: status {incoming.status}")
 
     async def _send(
-        self, operation: OperationModel, members: dict[str, Any], account: str, region: str, token: str
+        self, operation: OperationModel, members: dict[str, Any], account: str, region: str, token: str | None
     ) -> tuple[AwsService, Incoming, bool]:
         """The answer, whose body is not read yet, and whether it is that of an emulator."""
         service = catalogue().services[operation.service_model.service_name]
@@ -107,9 +113,11 @@ class ServiceCalls:
         credentials = ReadOnlyCredentials(account, "none", None)
         if url is not None:
             # In a thread, because looking for them may mean asking a metadata service.
-            credentials = await asyncio.to_thread(_own_credentials) or credentials
+            credentials = await asyncio.to_thread(own_credentials) or credentials
         filled = _with_tokens(operation, members, token)
         outgoing = _written(operation, filled, url, self._host, account, region, credentials)
+        if url is None and token is not None:
+            outgoing.headers.append((TASK_TOKEN_HEADER, token.encode()))
         return service, await self._neighbours.send(service, outgoing), url is None
 
     async def _whole(self, service: AwsService, incoming: Incoming) -> bytes:
@@ -151,8 +159,9 @@ def _check_required(operation: OperationModel, members: dict[str, Any]) -> None:
     raise ServiceFault("ValidationException", f"{count} detected: {violations}", 400, str(uuid.uuid4()))
 
 
-def _with_tokens(operation: OperationModel, members: dict[str, Any], token: str) -> dict[str, Any]:
-    made = {name: str(uuid.uuid5(_TOKENS, f"{token} {name}")) for name in operation.idempotent_members}
+def _with_tokens(operation: OperationModel, members: dict[str, Any], token: str | None) -> dict[str, Any]:
+    seed = token or uuid.uuid4()
+    made = {name: str(uuid.uuid5(_TOKENS, f"{seed} {name}")) for name in operation.idempotent_members}
     return {**made, **members}
 
 
@@ -216,7 +225,7 @@ def _session() -> botocore.session.Session:
     return botocore.session.get_session()
 
 
-def _own_credentials() -> ReadOnlyCredentials | None:
+def own_credentials() -> ReadOnlyCredentials | None:
     """The server's, as botocore finds them, and renewed if they have run out. Raises NeighbourUnavailable."""
     try:
         found = _session().get_credentials()

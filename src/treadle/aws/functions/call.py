@@ -13,10 +13,12 @@ from treadle.aws.functions.names import FunctionName, arn_prefix, function_not_f
 from treadle.aws.service import Caller
 from treadle.aws.tokens import PageTokens
 from treadle.clock import Clock
+from treadle.deliveries.event_sources import EventSources
 from treadle.functions.created import CreatedFunctions, version_number
 from treadle.functions.local import LocalFunctions
 from treadle.limits import Limits
-from treadle.store.function_contract import FunctionStore, FunctionVersion
+from treadle.store.contract import Store
+from treadle.store.function_contract import FunctionVersion
 
 _PAGE_ITEMS = 50
 """Items of a listing, if a request does not say (Lambda's documentation), and the most that it gives."""
@@ -26,14 +28,18 @@ _PAGE_ITEMS_MOST = 10_000
 class Backend(Struct, frozen=True, kw_only=True):
     """What all calls share."""
 
-    store: FunctionStore
+    store: Store
     functions: LocalFunctions
     created: CreatedFunctions
+    sources: EventSources
     clock: Clock
     limits: Limits
     tokens: PageTokens
-    changes: asyncio.Lock
-    """Held by whoever changes a function: what it read still holds when it writes."""
+
+    @property
+    def changes(self) -> asyncio.Lock:
+        """Held by whoever changes a function."""
+        return self.created.changing
 
 
 class Call(Struct, frozen=True):

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from treadle.aws.errors import ApiError, not_implemented
 from treadle.aws.functions.call import Call, new_revision, other_revision
 from treadle.aws.functions.configuration import changed_settings, shown, shown_of_folder
-from treadle.aws.functions.tags import check_tags
+from treadle.aws.functions.tag_rules import check_tags
 from treadle.aws.functions.versions import delete_version, latest_of
 from treadle.functions.archives import ArchiveError
 from treadle.functions.created import FunctionSettings, settings_of

@@ -8,11 +8,12 @@ from typing import Any
 
 from treadle.aws import model
 from treadle.aws.errors import not_implemented
-from treadle.aws.functions import aliases, concurrency, functions, invoke, permissions, tags, versions
+from treadle.aws.functions import aliases, concurrency, event_sources, functions, invoke, permissions, tags, versions
 from treadle.aws.functions.call import Backend, Call
 from treadle.aws.service import Caller
 from treadle.aws.tokens import PageTokens
 from treadle.clock import Clock
+from treadle.deliveries.event_sources import EventSources
 from treadle.functions.created import CreatedFunctions
 from treadle.functions.local import LocalFunctions
 from treadle.limits import Limits
@@ -25,18 +26,22 @@ SIGNING_NAME = "lambda"
 OPERATIONS: dict[str, Operation] = {
     "AddPermission": permissions.add_permission,
     "CreateAlias": aliases.create_alias,
+    "CreateEventSourceMapping": event_sources.create_event_source_mapping,
     "CreateFunction": functions.create_function,
     "DeleteAlias": aliases.delete_alias,
+    "DeleteEventSourceMapping": event_sources.delete_event_source_mapping,
     "DeleteFunction": functions.delete_function,
     "DeleteFunctionConcurrency": concurrency.delete_function_concurrency,
     "GetAccountSettings": concurrency.get_account_settings,
     "GetAlias": aliases.get_alias,
+    "GetEventSourceMapping": event_sources.get_event_source_mapping,
     "GetFunction": functions.get_function,
     "GetFunctionConcurrency": concurrency.get_function_concurrency,
     "GetFunctionConfiguration": functions.get_function_configuration,
     "GetPolicy": permissions.get_policy,
     "Invoke": invoke.invoke,
     "ListAliases": aliases.list_aliases,
+    "ListEventSourceMappings": event_sources.list_event_source_mappings,
     "ListFunctions": functions.list_functions,
     "ListTags": tags.list_tags,
     "ListVersionsByFunction": versions.list_versions_by_function,
@@ -46,6 +51,7 @@ OPERATIONS: dict[str, Operation] = {
     "TagResource": tags.tag_resource,
     "UntagResource": tags.untag_resource,
     "UpdateAlias": aliases.update_alias,
+    "UpdateEventSourceMapping": event_sources.update_event_source_mapping,
     "UpdateFunctionCode": functions.update_function_code,
     "UpdateFunctionConfiguration": functions.update_function_configuration,
 }
@@ -88,16 +94,22 @@ def _called(member: str) -> str:
 
 
 async def function_service(
-    *, store: Store, functions: LocalFunctions, created: CreatedFunctions, clock: Clock, limits: Limits
+    *,
+    store: Store,
+    functions: LocalFunctions,
+    created: CreatedFunctions,
+    sources: EventSources,
+    clock: Clock,
+    limits: Limits,
 ) -> FunctionService:
     """The service, on a store that is open."""
     backend = Backend(
         store=store,
         functions=functions,
         created=created,
+        sources=sources,
         clock=clock,
         limits=limits,
         tokens=PageTokens(await store.secret()),
-        changes=asyncio.Lock(),
     )
     return FunctionService(backend)

@@ -1,42 +1,24 @@
-"""Operations on the tags of functions."""
+"""Operations on the tags of functions and of event source mappings."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
+
+from msgspec import json
+from msgspec.structs import replace
 
 from treadle.aws.errors import ApiError
 from treadle.aws.functions.call import Call
+from treadle.aws.functions.event_sources import find_mapping, is_mapping_arn
 from treadle.aws.functions.names import FunctionName, function_not_found, read_name
-from treadle.limits import Limits
+from treadle.aws.functions.tag_rules import check_tags
 from treadle.store.contract import Conflict
-
-_KEY_CHARACTERS, _VALUE_CHARACTERS = 128, 256
-_ALLOWED = re.compile(r"[\w\s.:/=+@-]*")
-
-
-def check_tags(tags: Mapping[str, str], limits: Limits) -> Mapping[str, str]:
-    """Raises InvalidParameterValueException."""
-    if len(tags) > limits.tags:
-        raise ApiError("InvalidParameterValueException", "Number of tags exceeds resource tag limit")
-    for key, value in tags.items():
-        if not 0 < len(key) <= _KEY_CHARACTERS or len(value) > _VALUE_CHARACTERS:
-            text = (
-                f"The tag '{key}' is not valid: keys have 1 to {_KEY_CHARACTERS} characters, values at most "
-                f"{_VALUE_CHARACTERS}."
-            )
-            raise ApiError("InvalidParameterValueException", text)
-        if not _ALLOWED.fullmatch(key) or not _ALLOWED.fullmatch(value):
-            text = f"The tag '{key}' is not valid: letters, digits, spaces and _ . : / = + - @ are allowed."
-            raise ApiError("InvalidParameterValueException", text)
-        if key.lower().startswith("aws:"):
-            text = f"The tag '{key}' is not valid: the prefix aws: is reserved."
-            raise ApiError("InvalidParameterValueException", text)
-    return tags
 
 
 async def list_tags(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    if is_mapping_arn(request["Resource"]):
+        return {"Tags": json.decode((await find_mapping(call, request["Resource"])).tags)}
     named = _resource(call, request)
     if call.in_folder(named.name):
         return {"Tags": {}}
@@ -45,7 +27,9 @@ async def list_tags(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 
 
 async def tag_resource(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """Tags with keys that the function has already replace those."""
+    """Tags with keys that the resource has already replace those."""
+    if is_mapping_arn(request["Resource"]):
+        return await _change_of_mapping(call, request, check_tags(request["Tags"], call.backend.limits), ())
     named = _changeable(call, request)
     store = call.backend.store
     async with call.backend.changes:
@@ -59,10 +43,24 @@ async def tag_resource(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 
 
 async def untag_resource(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """Removing a tag that the function does not have succeeds."""
+    """Removing a tag that the resource does not have succeeds."""
+    if is_mapping_arn(request["Resource"]):
+        return await _change_of_mapping(call, request, {}, request["TagKeys"])
     named = _changeable(call, request)
     await call.latest(named)
     await call.backend.store.function_untag(named.arn, request["TagKeys"])
+    return {}
+
+
+async def _change_of_mapping(
+    call: Call, request: dict[str, Any], added: Mapping[str, str], removed: Collection[str]
+) -> dict[str, Any]:
+    store = call.backend.store
+    async with call.backend.changes:
+        mapping = await find_mapping(call, request["Resource"])
+        tags = {key: value for key, value in json.decode(mapping.tags).items() if key not in removed}
+        check_tags(tags := {**tags, **added}, call.backend.limits)
+        await store.mapping_replace(replace(mapping, tags=json.encode(tags).decode()))
     return {}
 
 

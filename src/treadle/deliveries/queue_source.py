@@ -1,0 +1,376 @@
+"""A queue as an event source: its messages become events of a function, and are deleted when it has dealt with them.
+
+    ReceiveMessage ─▶ batch ─▶ filters ─▶ the function ─▶ DeleteMessageBatch of what succeeded
+         ▲              │         └─ what no filter wants is deleted
+         └── window ────┘
+
+https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html. Nothing of a batch is kept on disk, because the queue keeps
+it: a message that was not deleted (the function failed, the server died) is visible again when the queue's visibility
+time-out has passed, and goes to the queue's dead-letter queue when it has been received too often.
+
+- One reader for a queue. It waits in a long poll and starts a task for each batch, at most as many as may be under
+  way at once; while there is no room it receives nothing, because the time-out of a message runs from then on.
+- **Order.** A FIFO queue gives out no message of a group while another one of it is invisible. So a batch of a group
+  ends, or its messages are visible again, before the next of the group; and where an invocation takes longer than the
+  visibility time-out, what comes of its groups meanwhile is left alone. Of a batch that is cut in two because it is too
+  large, the second part goes without the groups that have failed in the first.
+- A reader that is told to stop lets its poll end: a service goes on with a poll whose asker has gone away, and what it
+  gives out then nobody has. What comes is given back.
+- The emulator's long poll of a FIFO queue works without a pause while all groups are taken; there the reader asks
+  briefly, and less and less often, up to once in `event_source_idle_seconds`.
+- A queue or function that is not there costs no message: the reader looks first, and tries again after pauses that
+  grow up to `event_source_pause_seconds`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Protocol
+from uuid import uuid4
+
+from msgspec import Struct
+
+from treadle.deliveries.event_patterns import Matches
+from treadle.deliveries.queue_events import failed_items, record_of
+from treadle.deliveries.targets import Arn
+from treadle.document import encode
+from treadle.functions.contract import FunctionNotFound, FunctionThrottled, Invocation
+from treadle.functions.created import FunctionArn
+from treadle.limits import Limits
+from treadle.neighbours.contract import NeighbourUnavailable
+from treadle.neighbours.directory import UnknownNeighbour
+from treadle.tasks.contract import ServiceFault
+from treadle.tasks.service_calls import ServiceCalls
+from treadle.tasks.service_models import load
+
+MESSAGES_AT_ONCE = 10
+"""The most that ReceiveMessage gives and DeleteMessageBatch takes."""
+_DELETE_TRIES = 5
+_FIRST_PAUSE_SECONDS = 0.1
+_EVENT = ('{"Records":[', "]}")
+
+_log = logging.getLogger(__name__)
+
+Troubles = (ServiceFault, NeighbourUnavailable, UnknownNeighbour)
+"""What a call of a queue's service raises."""
+
+
+class SourceSettings(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the store keeps as the settings of a mapping."""
+
+    batch_size: int = 10
+    window_seconds: int = 0
+    filters: list[str] = []
+    """Event patterns; a message goes to the function if one of them matches, or if there are none."""
+    report_failures: bool = False
+    """The function's answer says which messages of a batch have failed."""
+    concurrency: int | None = None
+    """Batches under way at once; None: as the limits have it."""
+
+
+class Invoker(Protocol):
+    """The functions, as far as event sources need them."""
+
+    async def exists(self, function_arn: str) -> bool: ...
+
+    async def invoke(self, name: str, payload: bytes, *, function_arn: str) -> Invocation: ...
+
+
+class Assignment(Struct, frozen=True):
+    """What a reader is to do, as its mapping says."""
+
+    function_arn: str
+    settings: SourceSettings
+    filters: Sequence[Matches]
+
+
+class _Received(Struct, frozen=True):
+    """A message on its way."""
+
+    id: str
+    receipt: str
+    group: str | None
+    record: dict[str, Any]
+    text: str
+    """The record as JSON."""
+
+
+class Queue:
+    """The calls of one queue's service."""
+
+    def __init__(self, arn: str, services: ServiceCalls) -> None:
+        read = Arn.read(arn)
+        assert read is not None, arn
+        self.arn = read
+        self.fifo = read.resource.endswith(".fifo")
+        self._services = services
+        self._url: str | None = None
+
+    @property
+    def emulated(self) -> bool:
+        return self._services.emulated("sqs")
+
+    async def visibility_seconds(self) -> int:
+        """How long a message that was received is invisible. Raises what `Troubles` lists."""
+        answer = await self._call("GetQueueAttributes", AttributeNames=["VisibilityTimeout"])
+        return int(answer["Attributes"]["VisibilityTimeout"])
+
+    async def receive(self, count: int, wait_seconds: int) -> list[dict[str, Any]]:
+        answer = await self._call(
+            "ReceiveMessage",
+            AttributeNames=["All"],
+            MessageAttributeNames=["All"],
+            MaxNumberOfMessages=count,
+            WaitTimeSeconds=wait_seconds,
+        )
+        return list(answer.get("Messages", ()))
+
+    async def delete(self, receipts: Sequence[str]) -> Collection[int]:
+        """The places of those that could not be deleted."""
+        entries = [{"Id": str(at), "ReceiptHandle": receipt} for at, receipt in enumerate(receipts)]
+        answer = await self._call("DeleteMessageBatch", Entries=entries)
+        return {int(failed["Id"]) for failed in answer.get("Failed", ())}
+
+    async def give_back(self, receipts: Sequence[str]) -> None:
+        entries = [
+            {"Id": str(at), "ReceiptHandle": receipt, "VisibilityTimeout": 0} for at, receipt in enumerate(receipts)
+        ]
+        await self._call("ChangeMessageVisibilityBatch", Entries=entries)
+
+    async def _call(self, operation: str, **members: Any) -> dict[str, Any]:
+        if self._url is None:
+            named = {"QueueName": self.arn.resource, "QueueOwnerAWSAccountId": self.arn.account}
+            self._url = (await self._ask("GetQueueUrl", named))["QueueUrl"]
+        try:
+            return await self._ask(operation, {"QueueUrl": self._url, **members})
+        except ServiceFault:
+            self._url = None
+            raise
+
+    async def _ask(self, operation: str, members: dict[str, Any]) -> dict[str, Any]:
+        answered = await self._services.call(
+            load("sqs").operation_model(operation),
+            members,
+            account=self.arn.account,
+            region=self.arn.region,
+            token=str(uuid4()),
+        )
+        return answered.members
+
+
+class QueueReader:
+    """Brings the messages of a queue to a function, from `run` until `stop`."""
+
+    def __init__(
+        self,
+        queue: Queue,
+        assignment: Assignment,
+        functions: Invoker,
+        limits: Limits,
+        briefly: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`briefly`: whether polls must not wait, because too many of them would."""
+        self.assignment = assignment
+        """It may be replaced at any time: the next batch goes by it."""
+        self.problem: str | None = None
+        """Why nothing is delivered now."""
+        self._queue = queue
+        self._functions = functions
+        self._limits = limits
+        self._briefly = briefly
+        self._stopped = asyncio.Event()
+        self._batches: set[asyncio.Task[None]] = set()
+        self._busy: set[str] = set()
+        """Message groups of which a batch is under way."""
+        self._troubles = 0
+        """How many times in a row something was in the way."""
+        self._idle = 0
+        """How many brief polls in a row gave nothing."""
+
+    def stop(self) -> None:
+        """Take no more messages; `run` returns when the poll and the batches under way have ended."""
+        self._stopped.set()
+
+    def go_on(self) -> None:
+        """Forget a `stop`, if `run` has not returned yet."""
+        self._stopped.clear()
+
+    async def run(self) -> None:
+        """Cancelling this drops the batches under way: their messages come again."""
+        try:
+            while True:
+                while not self._stopped.is_set():
+                    await self._read_or_pause()
+                if self._batches:
+                    await asyncio.wait(self._batches)
+                if self._stopped.is_set():  # still
+                    return
+        finally:
+            for batch in self._batches:
+                batch.cancel()
+
+    async def _read_or_pause(self) -> None:
+        try:
+            await self._read_on()
+        except Troubles as error:
+            await self._trouble(str(error))
+
+    async def _read_on(self) -> None:
+        """Receive a batch, when there is room for one, and begin it. Raises what `Troubles` lists."""
+        most = self.assignment.settings.concurrency or self._limits.event_source_concurrency
+        while len(self._batches) >= most:
+            await asyncio.wait(self._batches, return_when=asyncio.FIRST_COMPLETED)
+        if not await self._functions.exists(self.assignment.function_arn):
+            await self._trouble(f"Function not found: {self.assignment.function_arn}")
+            return
+        messages = await self._collect()
+        self.problem, self._troubles = None, 0
+        if not messages:
+            return
+        if self._stopped.is_set():
+            for part in _tens(messages):
+                await self._queue.give_back([message.receipt for message in part])
+            return
+        batch = asyncio.create_task(self._deliver(messages))
+        self._batches.add(batch)
+        batch.add_done_callback(self._ended)
+
+    async def _trouble(self, problem: str) -> None:
+        """Say what is in the way, once, and wait, each time in a row for longer."""
+        if problem != self.problem:
+            _log.warning("event source %s: %s", self._queue.arn.text, problem)
+        self.problem = problem
+        await self._pause(min(2**self._troubles * _FIRST_PAUSE_SECONDS, self._limits.event_source_pause_seconds))
+        self._troubles = min(self._troubles + 1, 30)
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopped.wait(), seconds)
+
+    def _ended(self, batch: asyncio.Task[None]) -> None:
+        self._batches.discard(batch)
+        if not batch.cancelled() and (bug := batch.exception()) is not None:
+            _log.error("event source %s: a batch could not be delivered", self._queue.arn.text, exc_info=bug)
+
+    # -- receiving -----------------------------------------------------------------------------------------
+
+    async def _collect(self) -> list[_Received]:
+        """A batch: what one poll gives, or with a window what comes until it is full or the window ends."""
+        settings, loop = self.assignment.settings, asyncio.get_running_loop()
+        messages = await self._poll(settings.batch_size, self._limits.event_source_wait_seconds)
+        end = loop.time() + settings.window_seconds
+        size = sum(len(message.text) for message in messages)
+        while messages and len(messages) < settings.batch_size and size < self._limits.function_request_bytes:
+            left = end - loop.time()
+            if left <= 0 or self._stopped.is_set():
+                break
+            wait = min(math.floor(left), self._limits.event_source_wait_seconds)
+            try:
+                more = await self._poll(settings.batch_size - len(messages), wait, longest=left)
+            except Troubles as error:  # what there is must not wait for the queue's next visibility time-out
+                _log.warning("event source %s: %s", self._queue.arn.text, error)
+                break
+            messages += more
+            size += sum(len(message.text) for message in more)
+        return messages
+
+    async def _poll(self, room: int, wait_seconds: int, longest: float = math.inf) -> list[_Received]:
+        brief = self._briefly() or (self._queue.fifo and self._queue.emulated)
+        wait = 0 if brief else wait_seconds
+        given = await self._queue.receive(min(room, MESSAGES_AT_ONCE), wait)
+        messages = [message for message in map(self._received, given) if message.group not in self._busy]
+        if messages:
+            self._idle = 0
+        elif wait == 0 or given:
+            # A poll that did not wait, or gave only what belongs to groups that are busy.
+            pause = min(2**self._idle * _FIRST_PAUSE_SECONDS, self._limits.event_source_idle_seconds, longest)
+            self._idle = min(self._idle + 1, 30)
+            await self._pause(pause)
+        return messages
+
+    def _received(self, message: dict[str, Any]) -> _Received:
+        record = record_of(message, self._queue.arn)
+        group = message.get("Attributes", {}).get("MessageGroupId") if self._queue.fifo else None
+        return _Received(message["MessageId"], message["ReceiptHandle"], group, record, encode(record))
+
+    # -- one batch -----------------------------------------------------------------------------------------
+
+    async def _deliver(self, messages: list[_Received]) -> None:
+        assignment = self.assignment
+        async with self._holding(messages):
+            wanted = [message for message in messages if _is_wanted(message, assignment.filters)]
+            await self._delete([message for message in messages if message not in wanted])
+            broken: set[str] = set()
+            for part in self._parts(wanted):
+                batch = [message for message in part if message.group not in broken]
+                if not batch:
+                    continue
+                failed = await self._invoke(assignment, batch)
+                broken.update(message.group for message in batch if message.id in failed and message.group is not None)
+                await self._delete([message for message in batch if message.id not in failed])
+
+    @asynccontextmanager
+    async def _holding(self, messages: Sequence[_Received]) -> AsyncIterator[None]:
+        groups = {message.group for message in messages if message.group is not None}
+        self._busy |= groups
+        try:
+            yield
+        finally:
+            self._busy -= groups
+
+    def _parts(self, messages: Sequence[_Received]) -> Iterator[list[_Received]]:
+        """Each small enough for one event."""
+        part: list[_Received] = []
+        size = 0
+        for message in messages:
+            more = len(message.text.encode()) + 1
+            if part and size + more > self._limits.function_request_bytes - len("".join(_EVENT)):
+                yield part
+                part, size = [], 0
+            part.append(message)
+            size += more
+        if part:
+            yield part
+
+    async def _invoke(self, assignment: Assignment, messages: Sequence[_Received]) -> Collection[str]:
+        """The ids of the messages that have failed."""
+        ids = {message.id for message in messages}
+        event = _EVENT[0] + ",".join(message.text for message in messages) + _EVENT[1]
+        name = FunctionArn.read(assignment.function_arn).name
+        try:
+            invocation = await self._functions.invoke(name, event.encode(), function_arn=assignment.function_arn)
+        except FunctionNotFound:
+            return ids
+        except FunctionThrottled:
+            await self._pause(_FIRST_PAUSE_SECONDS)  # the reader has less room meanwhile
+            return ids
+        if invocation.function_error is not None:
+            return ids
+        return failed_items(invocation.payload, ids) if assignment.settings.report_failures else ()
+
+    async def _delete(self, messages: Sequence[_Received]) -> None:
+        """What cannot be deleted comes again."""
+        for part in _tens(messages):
+            left = [message.receipt for message in part]
+            for attempt in range(_DELETE_TRIES):
+                try:
+                    undeleted = await self._queue.delete(left)
+                    left = [receipt for at, receipt in enumerate(left) if at in undeleted]
+                except Troubles as error:
+                    _log.warning("event source %s: %s", self._queue.arn.text, error)
+                if not left:
+                    break
+                await asyncio.sleep(2**attempt * _FIRST_PAUSE_SECONDS)
+
+
+def _tens(messages: Sequence[_Received]) -> Iterator[Sequence[_Received]]:
+    for at in range(0, len(messages), MESSAGES_AT_ONCE):
+        yield messages[at : at + MESSAGES_AT_ONCE]
+
+
+def _is_wanted(message: _Received, filters: Sequence[Matches]) -> bool:
+    return not filters or any(matches(message.record) for matches in filters)
