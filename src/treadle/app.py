@@ -25,6 +25,8 @@ from treadle.aws.access_keys import Keyring
 from treadle.aws.administrator import Endpoint
 from treadle.aws.authentication import Authentication, Defaults
 from treadle.aws.door import Door
+from treadle.aws.execute_api.apis import RestApis
+from treadle.aws.execute_api.door import ApiDoor
 from treadle.aws.extension.call import Backend
 from treadle.aws.extension.routes import TreadleExtension
 from treadle.aws.functions import service as function_service
@@ -34,18 +36,27 @@ from treadle.aws.states.in_process import InProcess
 from treadle.aws.states.service import OPERATIONS, states_service
 from treadle.clock import Clock, SystemClock
 from treadle.config import Settings, is_loopback
+from treadle.datasets.objects import FileObjects, S3Objects
+from treadle.datasets.reading import Readers
+from treadle.deliveries.attempts import Attempts
 from treadle.deliveries.event_sources import EventSources
+from treadle.deliveries.invocations import EventIntake, Invocations
+from treadle.deliveries.queue import Deliveries
+from treadle.deliveries.targets import Targets
 from treadle.functions.created import CreatedFunctions
 from treadle.functions.local import LocalFunctions
 from treadle.functions.options import FunctionOptions
 from treadle.functions.runtimes import Runtimes
 from treadle.neighbours.directory import Neighbours
 from treadle.neighbours.moto import Moto, MotoOptions
+from treadle.neighbours.web import Web
 from treadle.runtime.runtime import Runtime
 from treadle.runtime.trials import Trials
 from treadle.store.contract import Store, StoreUnusable
 from treadle.store.sqlite.store import SqliteStore
+from treadle.tasks.apigateway_invoke import ApiTasks
 from treadle.tasks.dispatch import Dispatch
+from treadle.tasks.http_invoke import HttpTasks
 from treadle.tasks.service_calls import ServiceCalls
 
 DATABASE = "treadle.db"
@@ -144,11 +155,22 @@ class App:
         await created.open()
         functions = await self._open_functions(local_url, keyring, created)
         neighbours = await self._open_neighbours(local_url, keyring)
-        services = ServiceCalls(neighbours, settings.limits, urlsplit(local_url).netloc)
-        tasks = Dispatch(functions, settings.limits, services)
+        own_host = urlsplit(local_url).netloc
+        services = ServiceCalls(neighbours, settings.limits, own_host)
+        web = Web(settings.limits, settings.proxies)
+        self._parts.push_async_callback(web.close)
+        apis = RestApis(services, functions, web, clock, settings.limits, defaults)
+        tasks = Dispatch(
+            functions,
+            settings.limits,
+            services,
+            HttpTasks(web, services, settings.limits, settings.plain_http),
+            ApiTasks(web, apis, settings.limits, own_host, aws_is_elsewhere=not services.emulated("apigateway")),
+        )
         runtime = Runtime(
             store=store,
             tasks=tasks,
+            datasets=self._open_datasets(services),
             clock=clock,
             limits=settings.limits,
             on_failure=self._failed,
@@ -161,9 +183,18 @@ class App:
             clock=clock,
             options=StatesOptions(limits=settings.limits),
         )
-        tasks.connect(InProcess(service, runtime.ends))
+        step_functions = InProcess(service, runtime.ends)
+        targets = Targets(services, step_functions)
+        invocations = Invocations(functions, created, store, clock, settings.limits)
+        attempts = Attempts(invocations, targets, clock, settings.limits)
+        deliveries = Deliveries(store, attempts, clock, settings.limits)
+        events = EventIntake(functions, deliveries)
+        tasks.connect(step_functions, events)
+        self._parts.push_async_callback(tasks.ended)
         await runtime.start()
         self._parts.push_async_callback(runtime.close)
+        await deliveries.start()
+        self._parts.push_async_callback(deliveries.close)
         extension = TreadleExtension(
             Backend(
                 runtime=runtime,
@@ -185,7 +216,13 @@ class App:
         self._parts.push_async_callback(sources.close)
         await sources.open()
         lambda_service = await function_service.function_service(
-            store=store, functions=functions, created=created, sources=sources, clock=clock, limits=settings.limits
+            store=store,
+            functions=functions,
+            created=created,
+            sources=sources,
+            events=events,
+            clock=clock,
+            limits=settings.limits,
         )
         return Door(
             [service],
@@ -194,6 +231,7 @@ class App:
             extension,
             Passing(neighbours, authentication, settings.limits),
             rest_services=[lambda_service],
+            sites=[ApiDoor(apis, authentication, settings.limits)],
             on_failure=self._failed,
         )
 
@@ -268,6 +306,14 @@ class App:
         self._parts.push_async_callback(neighbours.close)
         await moto.open()
         return neighbours
+
+    def _open_datasets(self, services: ServiceCalls) -> Readers:
+        settings = self._settings
+        readers = Readers(
+            lambda owner: S3Objects(services, owner), lambda: FileObjects(settings.dataset_folders), settings.limits
+        )
+        self._parts.callback(readers.close)
+        return readers
 
     def _is_own(self, url: str) -> bool:
         theirs, ours = urlsplit(url), urlsplit(self.url)

@@ -84,7 +84,18 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     label_characters: int = 40
     """Label of a Map state."""
     reader_items: int = 100_000_000
-    """Largest MaxItems of an ItemReader."""
+    """Largest MaxItems of an ItemReader; no more are read without one either."""
+    reader_line_characters: int = 1_048_576
+    """One line, or one item of JSON, that an ItemReader reads. (AWS bounds items at 256 KiB, and so does
+    `payload_bytes`; here it is what of a bad object gets into memory.)"""
+    reader_header_bytes: int = 10_240
+    """All column names of a CSV object together."""
+    reader_manifest_bytes: int = 16 * 1_048_576
+    """The manifest.json of an S3 inventory (a bound of ours)."""
+    reader_parquet_bytes: int = 5 * 1_073_741_824
+    """A Parquet object, of which a temporary copy is made."""
+    reader_threads: int = 4
+    """Threads that parse what ItemReaders read, for all map runs together."""
     diagnostics: int = 100
     """Findings about a definition that one answer lists."""
     name_characters: int = 80
@@ -156,6 +167,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """A zip archive with a function's code."""
     function_code_bytes: int = 250 * 1_048_576
     """A function's code, unpacked."""
+    function_layers: int = 5
+    """Layers of one function."""
     function_code_files: int = 50_000
     """Files and folders in a function's code (a bound of ours)."""
     function_total_code_bytes: int = 75 * 1_073_741_824

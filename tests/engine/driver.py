@@ -7,7 +7,7 @@ stands: so every test that drives an execution also tests its recovery at each c
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from treadle.document import Document, encode
@@ -15,6 +15,7 @@ from treadle.engine.advance import advance
 from treadle.engine.execution import Branch, Execution, Outside, Phase
 from treadle.engine.fold import fold, open_tasks
 from treadle.engine.history import HistoryEvent, decode_events, encode_events
+from treadle.engine.map_children import STATE_DATA, ChildInput, ItemSource
 from treadle.engine.program import Program, compile_definition
 from treadle.engine.signals import (
     CancelTask,
@@ -31,6 +32,7 @@ from treadle.engine.signals import (
 )
 from treadle.expressions.errors import EvaluationError
 from treadle.language.kinds import MachineType
+from treadle.language.resources import Resource
 from treadle.limits import DEFAULT_LIMITS, Limits
 
 START = 1_700_000_000_000
@@ -75,6 +77,9 @@ class Surroundings:
 
     def activity_exists(self, arn: str) -> bool:
         return arn not in self._missing
+
+    def unusable(self, resource: Resource, parameters: Document) -> str | None:
+        return parameters.value.get("Problem") if isinstance(parameters.value, dict) else None
 
 
 def execution_of(program: Program, text: str = "{}", outside: Outside | None = None) -> Execution:
@@ -197,7 +202,7 @@ class Driver:
         self.map_runs.append(command)
         outputs: list[Document] = []
         try:
-            for child in command.children:
+            for child in child_inputs(command):
                 driver = Driver(self.program.children[command.state_name], child.input.text, self._tasks).run()
                 self.children.append(driver)
                 if driver.execution.output is None:
@@ -231,12 +236,20 @@ def snapshot(execution: Execution) -> dict[str, Any]:
     }
 
 
+def child_inputs(run: RunMap, read: Sequence[Any] = ()) -> Iterator[ChildInput]:
+    """`read`: the items that an ItemReader finds, if there is one."""
+    items = run.children.items
+    assembly = run.children.assembly()
+    yield from assembly.add((item, STATE_DATA) for item in (read if isinstance(items, ItemSource) else items))
+    yield from assembly.rest()
+
+
 def _task(task: RunTask | RunMap) -> tuple[Any, ...]:
     if isinstance(task, RunTask):
         return task.attempt, task.input.value, task.timeout_seconds
     limits = task.concurrency, task.tolerated_count, task.tolerated_percentage
     try:
-        children = [(child.input.value, child.items) for child in task.children]
+        children = [(child.input.value, child.items) for child in child_inputs(task)]
     except EvaluationError as error:
         return task.attempt, task.arn, task.machine_arn, limits, error.message
     return task.attempt, task.arn, task.machine_arn, limits, children

@@ -38,6 +38,11 @@ class Tasks:
     def refuses(self, resource: Resource) -> str | None:
         return None
 
+    def unusable(self, resource: Resource, parameters: Document) -> str | None:
+        return None
+
+    def close(self) -> None: ...
+
 
 async def _idle() -> None:
     for _ in range(5):

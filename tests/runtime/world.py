@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from treadle.clock import Handle
+from treadle.datasets.contract import DatasetError, Owner, Piece
 from treadle.document import Document
 from treadle.engine.history import HistoryEvent, decode_events
+from treadle.engine.map_children import ItemSource
 from treadle.language.resources import Resource
 from treadle.limits import DEFAULT_LIMITS
 from treadle.runtime.runtime import Runtime
@@ -74,12 +77,51 @@ class ScriptedTasks:
     def refuses(self, resource: Resource) -> str | None:
         return None
 
+    def unusable(self, resource: Resource, parameters: Document) -> str | None:
+        return None
+
+    def close(self) -> None: ...
+
+
+class Pieces:
+    """Datasets that consist of given pieces, all of them the same. Each piece leaves a note."""
+
+    def __init__(self, pieces: Sequence[Sequence[Any]] = ()) -> None:
+        self.pieces = pieces
+        self.fails: str | None = None
+        """The message with which it fails at the end."""
+        self.opened: list[tuple[ItemSource, list[bytes]]] = []
+        """What was opened, with which notes."""
+
+    def open(self, source: ItemSource, owner: Owner, notes: Sequence[bytes]) -> PieceReader:
+        self.opened.append((source, list(notes)))
+        return PieceReader(self, len(notes))
+
+
+class PieceReader:
+    def __init__(self, dataset: Pieces, noted: int) -> None:
+        self._dataset = dataset
+        self._left = deque(enumerate(dataset.pieces))
+        self._noted = noted
+
+    async def read(self) -> Piece | None:
+        if self._left:
+            number, values = self._left.popleft()
+            note = None if number < self._noted else b"%d" % number
+            return Piece([(value, "S3://b/k") for value in values], note)
+        if self._dataset.fails is not None:
+            raise DatasetError(self._dataset.fails)
+        return None
+
+    async def close(self) -> None: ...
+
 
 class World:
     def __init__(self, folder: Path, script: Script = echo) -> None:
         self.path = folder / "treadle.db"
         self.clock = VirtualClock()
         self.script = script
+        self.datasets = Pieces()
         self.failures: list[StoreUnusable] = []
         self.store: SqliteStore
         self.tasks: ScriptedTasks
@@ -92,6 +134,7 @@ class World:
         self.runtime = Runtime(
             store=self.store,
             tasks=self.tasks,
+            datasets=self.datasets,
             clock=self.clock,
             limits=DEFAULT_LIMITS,
             on_failure=self.failures.append,

@@ -11,7 +11,8 @@ from treadle.document import encode
 from treadle.language.resources import parse_resource
 from treadle.neighbours.contract import NeighbourUnavailable
 from treadle.tasks.contract import TaskOutcome
-from treadle.tasks.optimised import INTEGRATIONS, integration_of, run_optimised
+from treadle.tasks.integration_table import INTEGRATIONS
+from treadle.tasks.optimised import integration_of, problem, run_optimised
 
 from .fake_neighbour import HOST, FakeNeighbour
 from .fakes import request
@@ -241,7 +242,7 @@ async def test_a_queue_at_a_host_that_there_is_not() -> None:
 
 
 @pytest.mark.parametrize(
-    ("parameters", "problem"),
+    ("parameters", "refusal"),
     [
         ([], "The Parameters are not an object"),
         ({"QueueUrl": QUEUE, "Body": "x"}, "The field 'Body' is not supported by Step Functions"),
@@ -259,12 +260,8 @@ async def test_a_queue_at_a_host_that_there_is_not() -> None:
         ),
     ],
 )
-async def test_parameters_that_step_functions_refuses(parameters: Any, problem: str) -> None:
-    neighbour = FakeNeighbour()
-    outcome = await run(neighbour, "sqs:sendMessage", parameters)
-    assert outcome.error == "States.Runtime"
-    assert (outcome.cause or "").endswith(f"could not be used to start the Task: [{problem}]")
-    assert neighbour.sent == []
+def test_parameters_that_step_functions_refuses(parameters: Any, refusal: str) -> None:
+    assert problem(INTEGRATIONS["sqs", "sendMessage"], parameters) == refusal
 
 
 async def test_a_result_that_is_too_large() -> None:

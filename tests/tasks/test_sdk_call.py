@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from treadle.document import decode, encode
+from treadle.document import decode
 from treadle.language.resources import parse_resource
 from treadle.tasks.contract import TaskOutcome
-from treadle.tasks.sdk_call import run_sdk_call, step_functions_operation
+from treadle.tasks.sdk_call import problem, run_sdk_call, step_functions_operation
 
 from .fake_step_functions import ACCOUNT, BEGUN, MACHINE, FakeStepFunctions, fault
 from .fakes import failure, request
@@ -80,19 +80,17 @@ async def test_faults(code: str, error: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("parameters", "problem"),
+    ("parameters", "refusal"),
     [
         ({"taskToken": "t"}, "The field 'taskToken' is not supported by Step Functions"),
         ("text", "The Parameters are not an object"),
         (None, "The Parameters are not an object"),
     ],
 )
-async def test_unusable_parameters(parameters: Any, problem: str) -> None:
-    api = FakeStepFunctions()
-    outcome = await run(api, "sendTaskSuccess", parameters)
-    cause = f"The Parameters '{encode(parameters)}' could not be used to start the Task: [{problem}]"
-    assert failure(outcome) == ("States.Runtime", cause)
-    assert not api.calls
+def test_unusable_parameters(parameters: Any, refusal: str) -> None:
+    operation = step_functions_operation(request(PREFIX + "sendTaskSuccess").resource)
+    assert operation is not None
+    assert problem(operation, parameters) == refusal
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from msgspec import Struct
 
 from treadle.document import EMPTY, Document
 from treadle.expressions.bindings import NO_VARIABLES
+from treadle.language.resources import Resource
 
 if TYPE_CHECKING:
     from treadle.engine.node import Node, ScopeProgram
@@ -214,6 +215,10 @@ class Outside(Protocol):
         ...
 
     def activity_exists(self, arn: str) -> bool: ...
+
+    def unusable(self, resource: Resource, parameters: Document) -> str | None:
+        """What Step Functions itself has against these parameters of a task, before it calls anybody; or None."""
+        ...
 
 
 class Execution:

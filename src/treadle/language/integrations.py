@@ -27,6 +27,10 @@ class Integration(Struct, frozen=True):
     """Names of parameters; `NAME.$` does as well."""
 
 
+def _each(of: Integration, *actions: str) -> Mapping[str, Integration]:
+    return dict.fromkeys(actions, of)
+
+
 _ANY = "*"
 _AWS_SDK = Integration(CALLBACK)
 
@@ -47,18 +51,48 @@ _integrations: Mapping[str, Mapping[str, Integration]] = {
     "ecs": {"runTask": Integration((*SYNC, *CALLBACK), ("TaskDefinition",))},
     "batch": {"submitJob": Integration(SYNC)},
     "glue": {"startJobRun": Integration(SYNC, ("JobName",))},
-    "athena": {_ANY: Integration(SYNC)},
-    "bedrock": {_ANY: Integration((*SYNC, *CALLBACK))},
+    "athena": {
+        "startQueryExecution": Integration(SYNC),
+        **_each(Integration(), "stopQueryExecution", "getQueryExecution", "getQueryResults"),
+    },
+    "bedrock": {
+        "invokeModel": Integration(CALLBACK),
+        "createModelCustomizationJob": Integration((*SYNC, *CALLBACK)),
+    },
     "bedrock-agentcore": {_ANY: Integration()},
     "bedrockagentcore": {_ANY: Integration()},
-    "codebuild": {_ANY: Integration(SYNC)},
-    "databrew": {_ANY: Integration(SYNC)},
-    "eks": {_ANY: Integration((*SYNC, *CALLBACK))},
-    "elasticmapreduce": {_ANY: Integration(SYNC)},
-    "emr-containers": {_ANY: Integration(SYNC)},
-    "emr-serverless": {_ANY: Integration(SYNC)},
-    "mediaconvert": {_ANY: Integration(SYNC)},
-    "sagemaker": {_ANY: Integration(SYNC)},
+    "codebuild": {
+        **_each(Integration(SYNC), "startBuild", "startBuildBatch", "retryBuildBatch"),
+        **_each(
+            Integration(), "stopBuild", "stopBuildBatch", "batchDeleteBuilds", "batchGetReports", "deleteBuildBatch"
+        ),
+    },
+    "databrew": {"startJobRun": Integration(SYNC)},
+    "eks": {
+        **_each(Integration(SYNC), "createCluster", "createNodegroup", "createFargateProfile"),
+        **_each(Integration(SYNC), "deleteCluster", "deleteNodegroup", "deleteFargateProfile"),
+        "call": Integration(),
+        "runJob": Integration((*SYNC, *CALLBACK)),
+    },
+    "elasticmapreduce": {
+        **_each(Integration(SYNC), "createCluster", "terminateCluster", "addStep"),
+        **_each(Integration(), "cancelStep", "setClusterTerminationProtection"),
+        **_each(Integration(), "modifyInstanceFleetByName", "modifyInstanceGroupByName"),
+    },
+    "emr-containers": {
+        "createVirtualCluster": Integration(),
+        **_each(Integration(SYNC), "deleteVirtualCluster", "startJobRun"),
+    },
+    "emr-serverless": {
+        **_each(Integration(SYNC), "createApplication", "startApplication", "stopApplication", "deleteApplication"),
+        **_each(Integration(SYNC), "startJobRun", "cancelJobRun"),
+    },
+    "mediaconvert": {"createJob": Integration(SYNC)},
+    "sagemaker": {
+        **_each(Integration(SYNC), "createTrainingJob", "createTransformJob", "createProcessingJob"),
+        **_each(Integration(SYNC), "createHyperParameterTuningJob", "createLabelingJob"),
+        **_each(Integration(), "createModel", "createEndpoint", "createEndpointConfig", "updateEndpoint"),
+    },
 }
 
 

@@ -28,6 +28,7 @@ from collections.abc import Callable
 from functools import partial
 
 from treadle.clock import Clock
+from treadle.datasets.contract import Datasets
 from treadle.document import Document
 from treadle.engine.fold import hear_all, open_tasks
 from treadle.engine.signals import (
@@ -91,6 +92,7 @@ class Runtime:
         *,
         store: Store,
         tasks: TaskRunner,
+        datasets: Datasets,
         clock: Clock,
         limits: Limits = DEFAULT_LIMITS,
         on_failure: Callable[[StoreUnusable], None] | None = None,
@@ -113,7 +115,7 @@ class Runtime:
         self._queue: list[Resident] = []
         self._timers = Timers(clock)
         children = Children(self._residents, self._signal, self._load_soon, self._outside)
-        self.map_runs = MapRuns(store, clock, limits, children, self._under_way)
+        self.map_runs = MapRuns(store, clock, limits, children, self._under_way, datasets)
         self._closed: Exception | None = None
         """Why nothing is taken any more."""
 
@@ -137,6 +139,7 @@ class Runtime:
         self.map_runs.close()
         self._timers.clear()
         await self._under_way.idle()
+        self._tasks.close()
         for resident in self._residents.values():
             self._calls.cancel_all(resident)
             resident.refuse(self._closed)
@@ -241,7 +244,7 @@ class Runtime:
         return resident
 
     def _outside(self, row: ExecutionRow) -> Surroundings:
-        return Surroundings(row, self._tokens, self.activities)
+        return Surroundings(row, self._tokens, self.activities, self._tasks)
 
     def _check_open(self) -> None:
         if self._closed is not None:

@@ -9,7 +9,7 @@ from functools import partial
 from treadle.clock import Clock
 from treadle.engine.signals import RunTask, Signal, TaskFailed, TaskSucceeded, TimerFired
 from treadle.engine.trial import Facts, Trial
-from treadle.tasks.contract import TaskOutcome, TaskRequest, TaskRunner
+from treadle.tasks.contract import HttpExchange, TaskOutcome, TaskRequest, TaskRunner
 
 
 class Trials:
@@ -17,20 +17,29 @@ class Trials:
         self._tasks = tasks
         self._clock = clock
         self.refuses = tasks.refuses
+        self.unusable = tasks.unusable
 
-    async def run(self, trial: Trial) -> None:
-        """Until there is a verdict. The trial has begun. If its caller goes away, the task is cancelled."""
+    async def run(self, trial: Trial) -> HttpExchange | None:
+        """Until there is a verdict. The trial has begun. If its caller goes away, the task is cancelled. Of an HTTP
+        task, what it sent and got."""
         happened: asyncio.Queue[Signal] = asyncio.Queue()
         if trial.task is None:
             await self._until_verdict(trial, happened)
-            return
-        token = secrets.token_hex(32)
-        report = partial(_report, happened, trial.task.attempt)
+            return None
+        token, attempt = secrets.token_hex(32), trial.task.attempt
+        exchanged: HttpExchange | None = None
+
+        def report(outcome: TaskOutcome) -> None:
+            nonlocal exchanged
+            exchanged = outcome.exchange
+            happened.put_nowait(_signal(attempt, outcome))
+
         self._tasks.run(_request(trial.task, trial.facts, token), report)
         try:
             await self._until_verdict(trial, happened)
         finally:
             self._tasks.cancel(token)
+        return exchanged
 
     async def _until_verdict(self, trial: Trial, happened: asyncio.Queue[Signal]) -> None:
         while trial.verdict is None:
@@ -42,11 +51,10 @@ class Trials:
             trial.receive(signal, self._clock.now())
 
 
-def _report(happened: asyncio.Queue[Signal], attempt: int, outcome: TaskOutcome) -> None:
+def _signal(attempt: int, outcome: TaskOutcome) -> Signal:
     if outcome.output is not None:
-        happened.put_nowait(TaskSucceeded(attempt, outcome.output))
-    else:
-        happened.put_nowait(TaskFailed(attempt, outcome.error, outcome.cause))
+        return TaskSucceeded(attempt, outcome.output)
+    return TaskFailed(attempt, outcome.error, outcome.cause)
 
 
 def _request(task: RunTask, facts: Facts, token: str) -> TaskRequest:

@@ -40,6 +40,16 @@ class TaskRequest(Struct, frozen=True, kw_only=True):
         return self.machine_arn.split(":")[4]
 
 
+class HttpExchange(Struct, frozen=True, kw_only=True):
+    """What an HTTP task sent and got, in the form of TestState's inspection data."""
+
+    request: dict[str, str]
+    """As the state has it, without what its connection adds."""
+    request_with_secrets: dict[str, str]
+    response: dict[str, str] | None
+    """None: there was none."""
+
+
 class TaskOutcome(Struct, frozen=True, kw_only=True):
     """Success with `output`, or failure with `error` (and perhaps `cause`). With the pattern .waitForTaskToken, the
     service's answer to the request: the task is done when somebody says so who has its token."""
@@ -49,6 +59,8 @@ class TaskOutcome(Struct, frozen=True, kw_only=True):
     cause: str | None = None
     submitted: bool = False
     """With the pattern .sync: this is the service's answer to the request, and the outcome of the work follows."""
+    exchange: HttpExchange | None = None
+    """Of an HTTP task."""
 
 
 class TaskRunner(Protocol):
@@ -64,6 +76,16 @@ class TaskRunner(Protocol):
     def refuses(self, resource: Resource) -> str | None:
         """Why this server cannot run tasks of `resource` at all, or None if it can. Asked when a definition
         is checked, so that nobody learns it in the middle of a run."""
+        ...
+
+    def unusable(self, resource: Resource, parameters: Document) -> str | None:
+        """What Step Functions itself has against the parameters of a task, before it calls anybody, or None. Asked
+        before the task is scheduled, so that the requests which are run have been found usable."""
+        ...
+
+    def close(self) -> None:
+        """The server is about to end: every task ends here, but the work of none. What was begun elsewhere goes on,
+        and is waited for again when the requests come again."""
         ...
 
 
@@ -117,4 +139,55 @@ class StepFunctions(Protocol):
 
     async def stop(self, execution_arn: str) -> None:
         """End the execution if it still runs; nothing happens if this server is itself about to end."""
+        ...
+
+
+class ApiCall(Struct, frozen=True, kw_only=True):
+    """A request to an API of API Gateway that this server's users have made."""
+
+    account: str | None
+    """Whose API it is; None: the request does not say."""
+    region: str | None
+    api_id: str
+    stage: str
+    method: str
+    path: str
+    """Behind the stage, decoded, with a slash at its beginning."""
+    query: list[tuple[str, str]]
+    headers: list[tuple[str, str]]
+    body: bytes
+    signed: bool
+    """Somebody has proved who sends it, or nobody asks for that."""
+    source: str
+    """The address that it comes from."""
+
+
+class ApiAnswer(Struct, frozen=True, kw_only=True):
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+class Apis(Protocol):
+    """The APIs of API Gateway, as they are called."""
+
+    async def invoke(self, call: ApiCall) -> ApiAnswer:
+        """Whatever goes wrong is an answer, as from API Gateway."""
+        ...
+
+
+class EventInvocations(Protocol):
+    """Asynchronous invocations of functions, as tasks make them."""
+
+    async def accept(
+        self,
+        payload: bytes,
+        *,
+        function_arn: str,
+        request_id: str,
+        trace_id: str | None = None,
+        client_context: str | None = None,
+    ) -> None:
+        """Have a function invoked, with JSON text of at most `event_payload_bytes`. It is on disk when this returns.
+        Raises FunctionNotFound, StoreUnusable."""
         ...

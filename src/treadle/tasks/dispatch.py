@@ -23,10 +23,15 @@ from treadle.document import Document
 from treadle.functions.contract import Functions
 from treadle.language.resources import Resource
 from treadle.limits import DEFAULT_LIMITS, Limits
-from treadle.tasks.contract import StepFunctions, TaskOutcome, TaskRequest
+from treadle.tasks import apigateway_invoke, http_request, lambda_invoke, optimised, sdk_call, start_execution
+from treadle.tasks.apigateway_invoke import ApiTasks
+from treadle.tasks.contract import EventInvocations, StepFunctions, TaskOutcome, TaskRequest
 from treadle.tasks.function import run_function
+from treadle.tasks.http_invoke import HttpTasks
+from treadle.tasks.integrations import Integration
+from treadle.tasks.jobs import JobTask, run_job
 from treadle.tasks.lambda_invoke import run_lambda_invoke
-from treadle.tasks.optimised import Integration, integration_of, run_optimised
+from treadle.tasks.optimised import integration_of, run_optimised
 from treadle.tasks.sdk_call import operation_of, run_sdk_call, step_functions_operation
 from treadle.tasks.service_calls import ServiceCalls
 from treadle.tasks.start_execution import run_start_execution
@@ -43,6 +48,12 @@ class _Task(Struct, frozen=True):
     services: ServiceCalls | None
     limits: Limits
     report: Report
+    """Of what is submitted. What the task ends with is what it returns."""
+    polls: asyncio.Semaphore
+    stopping: Callable[[], bool]
+    http: HttpTasks | None
+    apis: ApiTasks | None
+    events: EventInvocations | None
 
     @property
     def api(self) -> StepFunctions:
@@ -61,6 +72,8 @@ class _Task(Struct, frozen=True):
 
 
 Perform = Callable[[_Task], Awaitable[TaskOutcome]]
+Check = Callable[[Any], str | None]
+"""What Step Functions itself has against the parameters of a task, or None."""
 Known = Callable[[str], bool]
 """Whether anybody answers for a service, by botocore's name of it."""
 
@@ -89,18 +102,47 @@ async def _run_sdk(operation: OperationModel, task: _Task) -> TaskOutcome:
 
 
 def _run_optimised(integration: Integration, task: _Task) -> Awaitable[TaskOutcome]:
-    return run_optimised(task.request, integration, task.calls, task.limits.payload_bytes)
+    if task.request.resource.pattern != "sync":
+        return run_optimised(task.request, integration, task.calls, task.limits.payload_bytes)
+    assert integration.job is not None
+    return run_job(
+        JobTask(
+            request=task.request,
+            integration=integration,
+            job=integration.job,
+            calls=task.calls,
+            limits=task.limits,
+            polls=task.polls,
+            submitted=task.submitted,
+            stopping=task.stopping,
+        )
+    )
 
 
 def _run_lambda_invoke(task: _Task) -> Awaitable[TaskOutcome]:
-    return run_lambda_invoke(task.request, task.functions, task.limits)
+    return run_lambda_invoke(task.request, task.functions, task.events, task.limits)
 
 
 def _run_start_execution(task: _Task) -> Awaitable[TaskOutcome]:
     return run_start_execution(task.request, task.api, task.limits, task.submitted)
 
 
+def _run_http(task: _Task) -> Awaitable[TaskOutcome]:
+    if task.http is None:
+        raise RuntimeError("tasks were not connected to HTTP")
+    return task.http.run(task.request)
+
+
+def _run_api(task: _Task) -> Awaitable[TaskOutcome]:
+    if task.apis is None:
+        raise RuntimeError("tasks were not connected to APIs")
+    return task.apis.run(task.request)
+
+
 _INTEGRATIONS: Mapping[tuple[str, str], Perform] = {
+    ("apigateway", "invoke"): _run_api,
+    ("apigateway", "invoke.waitForTaskToken"): _run_api,
+    ("http", "invoke"): _run_http,
     ("lambda", "invoke"): _run_lambda_invoke,
     ("lambda", "invoke.waitForTaskToken"): _run_lambda_invoke,
     ("states", "startExecution"): _run_start_execution,
@@ -110,6 +152,14 @@ _INTEGRATIONS: Mapping[tuple[str, str], Perform] = {
 }
 """By the resourceType and resource of the history events."""
 
+_PROBLEMS: Mapping[tuple[str, str], Check] = {
+    ("apigateway", "invoke"): apigateway_invoke.problem,
+    ("http", "invoke"): http_request.problem,
+    ("lambda", "invoke"): lambda_invoke.problem,
+    ("states", "startExecution"): start_execution.problem,
+}
+"""By the resourceType and the action."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -117,20 +167,32 @@ class Dispatch:
     """Implements `contract.TaskRunner`."""
 
     def __init__(
-        self, functions: Functions, limits: Limits = DEFAULT_LIMITS, services: ServiceCalls | None = None
+        self,
+        functions: Functions,
+        limits: Limits = DEFAULT_LIMITS,
+        services: ServiceCalls | None = None,
+        http: HttpTasks | None = None,
+        apis: ApiTasks | None = None,
     ) -> None:
         """`services`: the others that tasks may call; None: there are none."""
+        self._http = http
+        self._apis = apis
         self._functions = functions
         self._services = services
         self._limits = limits
         self._step_functions: StepFunctions | None = None
+        self._events: EventInvocations | None = None
         self._tasks: dict[str, asyncio.Task[TaskOutcome]] = {}
         self._ending: set[asyncio.Task[TaskOutcome]] = set()
         """Cancelled, and not at their end yet."""
+        self._polls = asyncio.Semaphore(limits.job_polls_at_once)
+        self._stopping = False
 
-    def connect(self, step_functions: StepFunctions) -> None:
-        """What tasks call that call Step Functions. Before the first of them runs."""
+    def connect(self, step_functions: StepFunctions, events: EventInvocations | None = None) -> None:
+        """What tasks call that call Step Functions, or invoke functions asynchronously. Before the first of them
+        runs."""
         self._step_functions = step_functions
+        self._events = events
 
     def run(self, request: TaskRequest, report: Report) -> None:
         if request.token in self._tasks:
@@ -140,7 +202,19 @@ class Dispatch:
             if self._tasks.get(request.token) is task:  # not if it was cancelled
                 report(outcome)
 
-        work = _Task(request, self._functions, self._step_functions, self._services, self._limits, report_submitted)
+        work = _Task(
+            request,
+            self._functions,
+            self._step_functions,
+            self._services,
+            self._limits,
+            report_submitted,
+            self._polls,
+            lambda: self._stopping,
+            self._http,
+            self._apis,
+            self._events,
+        )
         task = asyncio.get_running_loop().create_task(self._perform(work))
         self._tasks[request.token] = task
 
@@ -159,8 +233,22 @@ class Dispatch:
             task.add_done_callback(self._ending.discard)
             task.cancel()
 
+    def close(self) -> None:
+        self._stopping = True
+        for token in tuple(self._tasks):
+            self.cancel(token)
+
+    async def ended(self) -> None:
+        """After `close`: until nothing is at work here any more."""
+        if self._ending:
+            await asyncio.wait(self._ending, timeout=self._limits.job_cancel_seconds)
+
     def refuses(self, resource: Resource) -> str | None:
         return refuses(resource, self._known)
+
+    def unusable(self, resource: Resource, parameters: Document) -> str | None:
+        check = _check(resource)
+        return None if check is None else check(parameters.value)
 
     def _known(self, client: str) -> bool:
         return self._services is not None and self._services.known(client)
@@ -192,9 +280,22 @@ def _performer(resource: Resource, known: Known) -> Perform | None:
     if operation is not None:
         return partial(_run_step_functions, operation)
     integration = integration_of(resource)
-    if integration is not None and known(integration.client):
+    if integration is not None and known(integration.service.client):
         return partial(_run_optimised, integration)
     operation = operation_of(resource)
     if operation is not None and known(operation.service_model.service_name):
         return partial(_run_sdk, operation)
     return _INTEGRATIONS.get((resource.resource_type, resource.resource))
+
+
+def _check(resource: Resource) -> Check | None:
+    """For what is none of ours to run, too: a task that is mocked has parameters as well."""
+    if resource.kind != "integration":
+        return None
+    integration = integration_of(resource)
+    if integration is not None:
+        return partial(optimised.problem, integration)
+    operation = operation_of(resource)
+    if operation is not None:
+        return partial(sdk_call.problem, operation)
+    return _PROBLEMS.get((resource.resource_type, resource.name))

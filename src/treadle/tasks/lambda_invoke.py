@@ -3,7 +3,7 @@
     parameter        what it may be
     FunctionName     name, ARN or partial ARN, each with or without a qualifier; required
     Payload          any JSON. Text that is JSON is sent as it is; null or none is an empty object (recorded)
-    InvocationType   RequestResponse
+    InvocationType   RequestResponse, Event or DryRun
     LogType          None or Tail (adds LogResult)
     ClientContext    Base64 of a JSON object
     Qualifier        a version or an alias; functions of the functions folder have one version, $LATEST
@@ -25,7 +25,7 @@ from treadle.functions.client_context import read_client_context
 from treadle.functions.contract import FunctionNotFound, Functions, FunctionThrottled, Invocation
 from treadle.functions.trace import new_trace_id
 from treadle.limits import Limits
-from treadle.tasks.contract import TaskOutcome, TaskRequest
+from treadle.tasks.contract import EventInvocations, TaskOutcome, TaskRequest
 from treadle.tasks.lambda_outcomes import (
     function_failed,
     function_not_found,
@@ -36,7 +36,7 @@ from treadle.tasks.lambda_outcomes import (
     service_fault,
     text_of,
 )
-from treadle.tasks.parameters import NO_OBJECT, malformed, missing, unsupported, unusable
+from treadle.tasks.parameters import NO_OBJECT, malformed, missing, unsupported
 
 _PARAMETERS = frozenset({"FunctionName", "Payload", "InvocationType", "LogType", "ClientContext", "Qualifier"})
 _FUNCTION_NAME_PATTERN = (
@@ -58,28 +58,44 @@ class _Call(Struct, frozen=True, kw_only=True):
     name: str
     arn: str
     payload: bytes
+    kind: str
     tail: bool
     client_context: str | None
 
 
-async def run_lambda_invoke(request: TaskRequest, functions: Functions, limits: Limits) -> TaskOutcome:
+async def run_lambda_invoke(
+    request: TaskRequest, functions: Functions, events: EventInvocations | None, limits: Limits
+) -> TaskOutcome:
     call = _checked(request, limits)
     if isinstance(call, TaskOutcome):
         return call
     trace_id = new_trace_id()
     try:
-        invocation = await functions.invoke(
-            call.name,
-            call.payload,
-            function_arn=call.arn,
-            request_id=request_id(request),
-            trace_id=trace_id,
-            client_context=call.client_context,
-        )
+        if call.kind == "RequestResponse":
+            return await _invoked(request, call, functions, trace_id, limits)
+        if call.kind == "DryRun":
+            if not await functions.exists(call.arn):
+                raise FunctionNotFound(call.arn)
+            return TaskOutcome(output=Document(_nothing_yet(204, request_id(request), trace_id)))
+        return await _accepted(request, call, events, trace_id)
     except FunctionNotFound:
         return function_not_found(FunctionNotFound(f"Function not found: {qualified(call.arn, call.name)}"))
     except FunctionThrottled:
         return function_throttled()
+
+
+async def _invoked(
+    request: TaskRequest, call: _Call, functions: Functions, trace_id: str, limits: Limits
+) -> TaskOutcome:
+    """Raises FunctionNotFound, FunctionThrottled."""
+    invocation = await functions.invoke(
+        call.name,
+        call.payload,
+        function_arn=call.arn,
+        request_id=request_id(request),
+        trace_id=trace_id,
+        client_context=call.client_context,
+    )
     if invocation.function_error is not None:
         return function_failed(invocation, compact=True)
     if len(invocation.payload) > limits.payload_bytes:
@@ -88,24 +104,28 @@ async def run_lambda_invoke(request: TaskRequest, functions: Functions, limits: 
     return TaskOutcome(output=output) if output.size <= limits.payload_bytes else result_too_large("lambda")
 
 
+async def _accepted(
+    request: TaskRequest, call: _Call, events: EventInvocations | None, trace_id: str
+) -> TaskOutcome:
+    """Raises FunctionNotFound."""
+    if events is None:
+        raise RuntimeError("tasks were not connected to asynchronous invocations")
+    id = request_id(request)
+    await events.accept(
+        call.payload, function_arn=call.arn, request_id=id, trace_id=trace_id, client_context=call.client_context
+    )
+    return TaskOutcome(output=Document(_nothing_yet(202, id, trace_id)))
+
+
 # -- the request -------------------------------------------------------------------------------------------
 
 
 def _checked(request: TaskRequest, limits: Limits) -> _Call | TaskOutcome:
     parameters = request.input.value
-    problem = _problem(parameters)
-    if problem is not None:
-        return unusable(request, problem)
     for field, values in _ENUMERATIONS.items():
         value = parameters.get(field)
         if value is not None and value not in values:
             return _invalid(field, value, f"enum value set: [{', '.join(values)}]")
-    if parameters.get("InvocationType") in ("Event", "DryRun"):
-        # Not an error of AWS's: this server cannot do it, and says so.
-        return TaskOutcome(
-            error="Lambda.SdkClientException",
-            cause=f"Treadle does not run lambda:invoke as '{parameters['InvocationType']}' yet",
-        )
     function_name = parameters["FunctionName"]
     match = _FUNCTION_NAME.fullmatch(function_name)
     if match is None:
@@ -126,12 +146,14 @@ def _checked(request: TaskRequest, limits: Limits) -> _Call | TaskOutcome:
         name=name,
         arn=_function_arn(request, match, qualifier or derived),
         payload=_payload(parameters.get("Payload")),
+        kind=parameters.get("InvocationType") or "RequestResponse",
         tail=parameters.get("LogType") == "Tail",
         client_context=client_context,
     )
 
 
-def _problem(parameters: Any) -> str | None:
+def problem(parameters: Any) -> str | None:
+    """What Step Functions has against the parameters of a task, or None."""
     if not isinstance(parameters, dict):
         return NO_OBJECT
     for field in parameters:
@@ -190,12 +212,7 @@ def _answer(invocation: Invocation, trace_id: str, tail: bool) -> dict[str, Any]
         payload = text_of(invocation.payload)
     headers = {
         "X-Amz-Executed-Version": invocation.executed_version,
-        "x-amzn-Remapped-Content-Length": "0",
-        "Connection": "keep-alive",
-        "x-amzn-RequestId": invocation.request_id,
-        "Content-Length": str(len(invocation.payload)),
-        "Date": formatdate(usegmt=True),
-        "X-Amzn-Trace-Id": trace_id,
+        **_headers(invocation.request_id, len(invocation.payload), trace_id),
         "Content-Type": "application/json",
     }
     log = {"LogResult": base64.b64encode(invocation.log.encode()).decode()} if tail else {}
@@ -203,11 +220,34 @@ def _answer(invocation: Invocation, trace_id: str, tail: bool) -> dict[str, Any]
         "ExecutedVersion": invocation.executed_version,
         **log,
         "Payload": payload,
+        **_metadata(headers, 200, invocation.request_id),
+    }
+
+
+def _nothing_yet(status: int, request_id: str, trace_id: str) -> dict[str, Any]:
+    """The answer of Lambda when no function has run: it has no body and names no version. (That the task's result
+    has an empty text as the payload then is a guess; it is not recorded.)"""
+    return {"Payload": "", **_metadata(_headers(request_id, 0, trace_id), status, request_id)}
+
+
+def _headers(request_id: str, length: int, trace_id: str) -> dict[str, str]:
+    return {
+        "x-amzn-Remapped-Content-Length": "0",
+        "Connection": "keep-alive",
+        "x-amzn-RequestId": request_id,
+        "Content-Length": str(length),
+        "Date": formatdate(usegmt=True),
+        "X-Amzn-Trace-Id": trace_id,
+    }
+
+
+def _metadata(headers: dict[str, str], status: int, request_id: str) -> dict[str, Any]:
+    return {
         "SdkHttpMetadata": {
             "AllHttpHeaders": {name: [value] for name, value in headers.items()},
             "HttpHeaders": dict(sorted(headers.items(), key=lambda header: header[0].lower())),
-            "HttpStatusCode": 200,
+            "HttpStatusCode": status,
         },
-        "SdkResponseMetadata": {"RequestId": invocation.request_id},
-        "StatusCode": 200,
+        "SdkResponseMetadata": {"RequestId": request_id},
+        "StatusCode": status,
     }

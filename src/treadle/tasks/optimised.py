@@ -1,6 +1,7 @@
-"""`arn:aws:states:::sqs:sendMessage` and the like: operations of other services with a form of their own, as data.
+"""`arn:aws:states:::sqs:sendMessage` and the like: operations of other services with a form of their own.
 
-They are calls of the AWS SDK for Java 1.x, which shows in names and texts:
+What they are is data (`integration_table.py`); `jobs.py` waits for those with the pattern .sync.  They are calls of the
+AWS SDK for Java 1.x, which shows in names and texts:
 
 - a result has, beside the members of the service's answer, SdkHttpMetadata and SdkResponseMetadata (recorded for all
   but EventBridge);
@@ -17,112 +18,29 @@ from __future__ import annotations
 import asyncio
 import socket
 import zlib
-from collections.abc import Mapping
 from email.utils import formatdate
 from typing import Any
 from urllib.parse import urlsplit
 
 from botocore.model import OperationModel
-from msgspec import Struct
 
 from treadle.document import Document, decode, encode
+from treadle.language import integrations as language
 from treadle.language.resources import Resource
 from treadle.neighbours.contract import NeighbourUnavailable
 from treadle.tasks.contract import ServiceFault, TaskOutcome, TaskRequest
+from treadle.tasks.integration_table import INTEGRATIONS
+from treadle.tasks.integrations import Integration, Lookup, evaluate
 from treadle.tasks.lambda_outcomes import result_too_large
-from treadle.tasks.parameters import NO_OBJECT, malformed, unsupported, unusable
+from treadle.tasks.parameters import NO_OBJECT, malformed, unsupported
 from treadle.tasks.sdk_names import exception_name
 from treadle.tasks.sdk_shapes import UnknownField, epoch_milliseconds, misfit, to_request, to_result
 from treadle.tasks.service_calls import Answered, ServiceCalls
-from treadle.tasks.service_models import load
-
-_DYNAMODB_HEADERS = (
-    "Server",
-    "Connection",
-    "x-amzn-RequestId",
-    "x-amz-crc32",
-    "Content-Length",
-    "Date",
-    "Content-Type",
-)
-_DYNAMODB_GET_HEADERS = (
-    *("Server", "x-amzn-requestid", "Connection", "x-amz-crc32", "Content-Length", "Date", "Content-Type"),
-)
-_QUEUE_HEADERS = ("x-amzn-RequestId", "connection", "Content-Length", "Date", "Content-Type")
-
-
-class Integration(Struct, frozen=True, kw_only=True):
-    client: str
-    """botocore's name of the service."""
-    operation: str
-    prefix: str
-    """What the names of errors begin with."""
-    product: str
-    """The service in causes, and with `Exception` behind it the class of errors that have no class of their own."""
-    base_error: str
-    left_out: frozenset[str] = frozenset()
-    """Members of the request that Step Functions does not know."""
-    headers: tuple[str, ...] = ()
-    """Of the answer, as AWS sends them; none: the result has no metadata."""
-
-    @property
-    def model(self) -> OperationModel:
-        return load(self.client).operation_model(self.operation)
-
-
-def _dynamodb(operation: str, headers: tuple[str, ...] = _DYNAMODB_HEADERS) -> Integration:
-    return Integration(
-        client="dynamodb",
-        operation=operation,
-        prefix="DynamoDB",
-        product="AmazonDynamoDBv2",
-        base_error="AmazonDynamoDBException",
-        headers=headers,
-    )
-
-
-INTEGRATIONS: Mapping[tuple[str, str], Integration] = {
-    ("dynamodb", "getItem"): _dynamodb("GetItem", _DYNAMODB_GET_HEADERS),
-    ("dynamodb", "putItem"): _dynamodb("PutItem"),
-    ("dynamodb", "updateItem"): _dynamodb("UpdateItem"),
-    ("dynamodb", "deleteItem"): _dynamodb("DeleteItem"),
-    ("sqs", "sendMessage"): Integration(
-        client="sqs",
-        operation="SendMessage",
-        prefix="SQS",
-        product="AmazonSQS",
-        base_error="AmazonSQSException",
-        left_out=frozenset({"MessageSystemAttributes"}),
-        headers=_QUEUE_HEADERS,
-    ),
-    ("sns", "publish"): Integration(
-        client="sns",
-        operation="Publish",
-        prefix="SNS",
-        product="AmazonSNS",
-        base_error="AmazonSNSException",
-        headers=_QUEUE_HEADERS,
-    ),
-    ("events", "putEvents"): Integration(
-        client="events",
-        operation="PutEvents",
-        prefix="EventBridge",
-        product="AmazonEventBridge",
-        base_error="AmazonEventBridgeException",
-    ),
-}
-"""By the service and the action of the resource."""
-
-_PATTERNS: Mapping[str, tuple[str, ...]] = {
-    "dynamodb": ("",),
-    "events": ("", "waitForTaskToken"),
-    "sns": ("", "waitForTaskToken"),
-    "sqs": ("", "waitForTaskToken"),
-}
 
 
 def integration_of(resource: Resource) -> Integration | None:
-    if resource.pattern not in _PATTERNS.get(resource.resource_type, ()):
+    """The integration that the resource names, or None if there is none in the table with its pattern."""
+    if language.integration(resource) is None:
         return None
     return INTEGRATIONS.get((resource.resource_type, resource.name))
 
@@ -130,32 +48,54 @@ def integration_of(resource: Resource) -> Integration | None:
 async def run_optimised(
     request: TaskRequest, integration: Integration, calls: ServiceCalls, payload_bytes: int
 ) -> TaskOutcome:
-    operation = integration.model
-    members = _members(request, integration, operation)
-    if isinstance(members, TaskOutcome):
-        return members
+    """With the patterns that wait for no job."""
     try:
-        if integration.client == "sqs":
-            await _find_host(members.get("QueueUrl"))
-        answer = await calls.call(
-            operation, members, account=request.account, region=request.region, token=request.token
-        )
-    except ServiceFault as fault:
-        return _fault(integration, operation, fault)
-    except NeighbourUnavailable as error:
-        return TaskOutcome(
-            error=f"{integration.prefix}.SdkClientException", cause=f"Unable to execute HTTP request: {error}"
-        )
-    result = to_result(operation.output_shape, answer.members, epoch_milliseconds, _capitalised)
-    if result.get("FailedEntryCount"):
-        # Recorded: services/events_task_service--put_events_mixed_malformed_detail.
-        return TaskOutcome(error=f"{integration.prefix}.FailedEntry", cause=encode(result))
-    if integration.headers:
-        result = dict(sorted({**result, **_metadata(integration, operation, answer)}.items()))
-    output = Document(result)
+        output = Document(await ask(request, integration, calls))
+    except (ServiceFault, NeighbourUnavailable, Refused) as error:
+        return failure(integration, error)
     return (
         TaskOutcome(output=output) if output.size <= payload_bytes else result_too_large(request.resource.resource_type)
     )
+
+
+class Refused(Exception):
+    """The service's answer says that it has not done what the task asks for."""
+
+    def __init__(self, error: str, answer: Any) -> None:
+        super().__init__(error)
+        self.error = error
+        self.answer = answer
+
+
+async def ask(request: TaskRequest, integration: Integration, calls: ServiceCalls) -> dict[str, Any]:
+    """Carry out the operation. The result is the task's, or what it has submitted. Raises ServiceFault,
+    NeighbourUnavailable, Refused."""
+    parameters = request.input.value
+    if integration.lookup is not None:
+        parameters = await _looked_up(request, integration, integration.lookup, calls)
+    operation = integration.model
+    members = _members(integration, operation, parameters)
+    if integration.adds is not None:
+        integration.adds(members, request)
+    if integration.service.client == "sqs":
+        await _find_host(members.get("QueueUrl"))
+    answer = await calls.call(operation, members, account=request.account, region=request.region, token=request.token)
+    result = shown(operation, answer.members)
+    if integration.answers is not None:
+        result = dict(sorted(evaluate(integration.answers, result).items()))
+    refusal = integration.refusal
+    if refusal is not None and request.resource.pattern in refusal.patterns and evaluate(refusal.found, result):
+        raise Refused(refusal.error, result)
+    headers = integration.service.headers if integration.headers is None else integration.headers
+    if headers:
+        result = dict(sorted({**result, **_metadata(headers, operation, answer)}.items()))
+    return result
+
+
+def shown(operation: OperationModel, members: dict[str, Any]) -> dict[str, Any]:
+    """The members of an answer as a workflow sees them."""
+    shape = operation.output_shape
+    return {} if shape is None else dict(to_result(shape, members, epoch_milliseconds, _capitalised))
 
 
 def _capitalised(member: str) -> str:
@@ -165,26 +105,48 @@ def _capitalised(member: str) -> str:
 # -- the request -------------------------------------------------------------------------------------------
 
 
-def _members(request: TaskRequest, integration: Integration, operation: OperationModel) -> dict[str, Any] | TaskOutcome:
-    parameters = request.input.value
+def problem(integration: Integration, parameters: Any) -> str | None:
+    """What Step Functions has against the parameters of a task, or None."""
     if not isinstance(parameters, dict):
-        return unusable(request, NO_OBJECT)
+        return NO_OBJECT
     for field in parameters:
-        if field in integration.left_out:
-            return unusable(request, unsupported(field))
-    shape = operation.input_shape
+        if field in integration.left_out or (integration.sends and field not in integration.parameters):
+            return unsupported(field)
+    operation = integration.model
     try:
-        members: dict[str, Any] = to_request(shape, parameters)
+        members = _members(integration, operation, parameters)
     except UnknownField as error:
-        return unusable(request, unsupported(error.field))
-    wrong = misfit(shape, members)
-    if wrong is not None:
-        return unusable(request, malformed(wrong))
-    if integration.client == "events":
-        for entry in members.get("Entries", []):
-            # So that a rule can tell whose event it is.
-            entry["Resources"] = [*entry.get("Resources", []), request.machine_arn, request.execution_arn]
-    return members
+        return unsupported(error.field)
+    wrong = misfit(operation.input_shape, members)
+    return None if wrong is None else malformed(wrong)
+
+
+def _members(integration: Integration, operation: OperationModel, parameters: dict[str, Any]) -> dict[str, Any]:
+    """The operation's, by the names of its model. Raises UnknownField."""
+    if integration.sends is not None:
+        parameters = evaluate(integration.sends, parameters)
+    return dict(to_request(operation.input_shape, parameters))
+
+
+async def _looked_up(
+    request: TaskRequest, integration: Integration, lookup: Lookup, calls: ServiceCalls
+) -> dict[str, Any]:
+    """The parameters, with the id of what they name. Raises ServiceFault, NeighbourUnavailable."""
+    parameters: dict[str, Any] = request.input.value
+    operation = integration.operation_model(lookup.listing)
+    asked = evaluate(lookup.of, parameters)
+    name = parameters.get(lookup.named)
+    while True:
+        members = to_request(operation.input_shape, asked)
+        answer = await calls.call(operation, members, account=request.account, region=request.region)
+        listed = shown(operation, answer.members)
+        for item in listed.get(lookup.among, []):
+            if item.get("Name") == name:
+                return {**parameters, lookup.described: {**parameters[lookup.described], lookup.id_member: item["Id"]}}
+        if not listed.get("Marker"):
+            text = f"There is no {lookup.described} of the name '{name}'."
+            raise ServiceFault("InvalidRequestException", text, 400, answer.request_id)
+        asked = {**asked, "Marker": listed["Marker"]}
 
 
 async def _find_host(queue_url: Any) -> None:
@@ -206,17 +168,25 @@ async def _find_host(queue_url: Any) -> None:
 # -- the answer --------------------------------------------------------------------------------------------
 
 
-def _fault(integration: Integration, operation: OperationModel, fault: ServiceFault) -> TaskOutcome:
-    known = {shape.name for shape in operation.service_model.error_shapes}
-    name = exception_name(fault.shape) if fault.shape in known else integration.base_error
-    origin = f"Service: {integration.product}; Status Code: {fault.status}; Error Code: {fault.code}"
+def failure(integration: Integration, error: ServiceFault | NeighbourUnavailable | Refused) -> TaskOutcome:
+    service = integration.service
+    if isinstance(error, Refused):
+        return TaskOutcome(error=error.error, cause=encode(error.answer))
+    if isinstance(error, NeighbourUnavailable):
+        return TaskOutcome(
+            error=f"{service.prefix}.SdkClientException", cause=f"Unable to execute HTTP request: {error}"
+        )
+    known = {shape.name for shape in integration.model.service_model.error_shapes}
+    name = exception_name(error.shape) if error.shape in known else service.base_error
+    origin = f"Service: {service.product}; Status Code: {error.status}; Error Code: {error.code}"
     return TaskOutcome(
-        error=f"{integration.prefix}.{name}",
-        cause=f"{fault.message} ({origin}; Request ID: {fault.request_id}; Proxy: null)",
+        error=f"{service.prefix}.{name}",
+        cause=f"{error.message} ({origin}; Request ID: {error.request_id}; Proxy: null)",
     )
 
 
-def _metadata(integration: Integration, operation: OperationModel, answer: Answered) -> dict[str, Any]:
+def _metadata(names: tuple[str, ...], operation: OperationModel, answer: Answered) -> dict[str, Any]:
+    """`names`: of the headers."""
     body = _as_aws_writes(operation, answer)
     values = {
         "connection": "keep-alive",
@@ -227,7 +197,7 @@ def _metadata(integration: Integration, operation: OperationModel, answer: Answe
         "x-amz-crc32": str(zlib.crc32(body)),
         "x-amzn-requestid": answer.request_id,
     }
-    headers = {name: values[name.lower()] for name in integration.headers}
+    headers = {name: values[name.lower()] for name in names}
     return {
         "SdkHttpMetadata": {
             "AllHttpHeaders": {name: [value] for name, value in headers.items()},

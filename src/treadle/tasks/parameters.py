@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from treadle.tasks.contract import TaskOutcome, TaskRequest
 
+NO_OBJECT = "The Parameters are not an object"
+
 
 def unsupported(field: str) -> str:
     return f"The field '{field}' is not supported by Step Functions"
@@ -15,9 +17,6 @@ def missing(field: str) -> str:
 
 def malformed(field: str) -> str:
     return f"The value of the field '{field}' has an invalid format"
-
-
-NO_OBJECT = "The Parameters are not an object"
 
 
 def unusable(request: TaskRequest, problem: str) -> TaskOutcome:

@@ -19,7 +19,7 @@ from treadle.document import Document
 from treadle.language.resources import Resource
 from treadle.neighbours.contract import NeighbourUnavailable
 from treadle.tasks.contract import ServiceFault, TaskOutcome, TaskRequest
-from treadle.tasks.parameters import NO_OBJECT, malformed, unsupported, unusable
+from treadle.tasks.parameters import NO_OBJECT, malformed, unsupported
 from treadle.tasks.sdk_names import error_prefix, exception_name
 from treadle.tasks.sdk_shapes import UnknownField, iso_time, misfit, to_request, to_result
 from treadle.tasks.service_models import load, sdk_clients, sdk_operation
@@ -46,18 +46,24 @@ def operation_of(resource: Resource) -> OperationModel | None:
     return None if prefix != "aws-sdk" or client is None else sdk_operation(load(client), resource.name)
 
 
-async def run_sdk_call(request: TaskRequest, operation: OperationModel, call: Call) -> TaskOutcome:
-    parameters = request.input.value
+def problem(operation: OperationModel, parameters: Any) -> str | None:
+    """What Step Functions has against the parameters of a task, or None."""
     if not isinstance(parameters, dict):
-        return unusable(request, NO_OBJECT)
+        return NO_OBJECT
     shape = operation.input_shape
+    if shape is None:
+        return unsupported(next(iter(parameters))) if parameters else None
     try:
-        body = {} if shape is None else to_request(shape, parameters)
+        members = to_request(shape, parameters)
     except UnknownField as error:
-        return unusable(request, unsupported(error.field))
-    wrong = None if shape is None else misfit(shape, body)
-    if wrong is not None:
-        return unusable(request, malformed(wrong))
+        return unsupported(error.field)
+    wrong = misfit(shape, members)
+    return None if wrong is None else malformed(wrong)
+
+
+async def run_sdk_call(request: TaskRequest, operation: OperationModel, call: Call) -> TaskOutcome:
+    shape = operation.input_shape
+    body = {} if shape is None else to_request(shape, request.input.value)
     try:
         answer = await call(body)
     except ServiceFault as fault:

@@ -38,7 +38,7 @@ from treadle.document import Document, decode, encode
 from treadle.expressions.java import to_string
 from treadle.limits import Limits
 from treadle.tasks.contract import ServiceAnswer, ServiceFault, StepFunctions, TaskOutcome, TaskRequest
-from treadle.tasks.parameters import NO_OBJECT, malformed, missing, unsupported, unusable
+from treadle.tasks.parameters import NO_OBJECT, malformed, missing, unsupported
 from treadle.tasks.sdk_names import exception_name
 from treadle.tasks.sdk_shapes import epoch_milliseconds, to_result
 from treadle.tasks.service_models import load
@@ -54,7 +54,7 @@ Submitted = Callable[[Document], None]
 
 
 class _Start(Struct, frozen=True, kw_only=True):
-    """The parameters, checked, and on whose behalf."""
+    """The parameters, and on whose behalf."""
 
     machine_arn: str
     name: str
@@ -67,9 +67,7 @@ class _Start(Struct, frozen=True, kw_only=True):
 async def run_start_execution(
     request: TaskRequest, api: StepFunctions, limits: Limits, submitted: Submitted
 ) -> TaskOutcome:
-    start = _checked(request)
-    if isinstance(start, TaskOutcome):
-        return start
+    start = _start_of(request)
     try:
         if request.resource.pattern.startswith("sync"):
             return _outcome(await _run_to_end(request, start, api, submitted), limits)
@@ -81,11 +79,8 @@ async def run_start_execution(
 # -- the request -------------------------------------------------------------------------------------------
 
 
-def _checked(request: TaskRequest) -> _Start | TaskOutcome:
+def _start_of(request: TaskRequest) -> _Start:
     parameters = request.input.value
-    problem = _problem(parameters)
-    if problem is not None:
-        return unusable(request, problem)
     name, given = parameters.get("Name"), parameters.get("Input")
     if given is None:
         given = {}
@@ -99,7 +94,8 @@ def _checked(request: TaskRequest) -> _Start | TaskOutcome:
     )
 
 
-def _problem(parameters: Any) -> str | None:
+def problem(parameters: Any) -> str | None:
+    """What Step Functions has against the parameters of a task, or None."""
     if not isinstance(parameters, dict):
         return NO_OBJECT
     for field in parameters:

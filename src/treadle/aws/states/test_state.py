@@ -40,7 +40,10 @@ from treadle.engine.signals import TaskFailed, TaskSucceeded
 from treadle.engine.states.task_state import TaskNode
 from treadle.engine.trial import Facts, Place, Trial, Verdict, find_state
 from treadle.language.diagnostics import Diagnostic, invalid_definition_message
+from treadle.language.resources import Resource
 from treadle.language.single_state import STATE_NAME, machine_of_state
+from treadle.runtime.trials import Trials
+from treadle.tasks.contract import HttpExchange
 
 _INPUT = ("afterInputPath",)
 _FORK_OUTPUT = ("afterResultSelector", "afterResultPath")
@@ -74,14 +77,15 @@ async def test_state(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     configuration = request.get("stateConfiguration", {})
     check_cause(configuration, place)
     trial = _trial(call, request, program, place, configuration)
+    exchange: HttpExchange | None = None
     if mock is not None:
         await asyncio.to_thread(_mocked, trial, mock, configuration, call.backend.clock.now())
     else:
         _check_task(call, request, place)
         trial.begin(call.backend.clock.now())
-        await _carry_out(call, trial)
+        exchange = await _carry_out(call, trial)
     # Without a verdict, there is nobody to tell it any more.
-    return {} if trial.verdict is None else _answer(trial, trial.verdict, request)
+    return {} if trial.verdict is None else _answer(trial, trial.verdict, request, exchange)
 
 
 def _find(call: Call, request: dict[str, Any]) -> tuple[Program, Place]:
@@ -119,7 +123,7 @@ def _trial(
         input=execution_input(call, request),
         now=call.backend.clock.now(),
         seconds=call.backend.options.limits.test_state_seconds,
-        outside=_NobodyOutside(),
+        outside=_NobodyOutside(call.backend.trials),
         probe=Probe(
             None if context is None else read_context(context, in_map=place.in_map),
             read_items(configuration, place.node),
@@ -133,14 +137,18 @@ def _trial(
 class _NobodyOutside:
     """Implements `engine.execution.Outside`: a mocked task is nobody's, and every activity is there."""
 
-    def __init__(self) -> None:
+    def __init__(self, trials: Trials) -> None:
         self._token = uuid4().hex
+        self._trials = trials
 
     def task_token(self, attempt: int) -> str:
         return self._token
 
     def activity_exists(self, arn: str) -> bool:
         return True
+
+    def unusable(self, resource: Resource, parameters: Document) -> str | None:
+        return self._trials.unusable(resource, parameters)
 
 
 def _variables(request: dict[str, Any]) -> dict[str, Document]:
@@ -202,24 +210,29 @@ def _check_task(call: Call, request: dict[str, Any], place: Place) -> None:
         raise ApiError("InvalidDefinition", invalid_definition_message([finding]))
 
 
-async def _carry_out(call: Call, trial: Trial) -> None:
-    """Until there is a verdict, or the caller has gone away."""
+async def _carry_out(call: Call, trial: Trial) -> HttpExchange | None:
+    """Until there is a verdict, or the caller has gone away. Of an HTTP task, what it sent and got."""
     if trial.verdict is not None:
-        return
+        return None
     running = asyncio.create_task(call.backend.trials.run(trial))
     try:
-        if await call.wait_for(running):
-            running.result()
+        return running.result() if await call.wait_for(running) else None
     finally:
         running.cancel()
 
 
-def _answer(trial: Trial, verdict: Verdict, request: dict[str, Any]) -> dict[str, Any]:
+def _answer(
+    trial: Trial, verdict: Verdict, request: dict[str, Any], exchange: HttpExchange | None
+) -> dict[str, Any]:
+    level = request.get("inspectionLevel", "INFO")
+    inspection = None if level == "INFO" else _inspection(trial, verdict)
+    if inspection is not None and level == "TRACE" and exchange is not None:
+        inspection |= _traced(exchange, reveal=request.get("revealSecrets", False))
     members = {
         "output": None if verdict.output is None else verdict.output.text,
         "error": verdict.error,
         "cause": verdict.cause,
-        "inspectionData": None if request.get("inspectionLevel", "INFO") == "INFO" else _inspection(trial, verdict),
+        "inspectionData": inspection,
         "nextState": verdict.next_state,
         "status": verdict.status,
     }
@@ -227,7 +240,7 @@ def _answer(trial: Trial, verdict: Verdict, request: dict[str, Any]) -> dict[str
 
 
 def _inspection(trial: Trial, verdict: Verdict) -> dict[str, Any]:
-    """DEBUG and TRACE are alike, but for HTTP tasks, which this server does not run."""
+    """DEBUG and TRACE are alike, but for HTTP tasks."""
     seen = trial.probe.seen
     shown = {name: seen[name] for name in _SHOWN[state_type(trial.node)] if name in seen}
     details = {
@@ -243,3 +256,9 @@ def _inspection(trial: Trial, verdict: Verdict) -> dict[str, Any]:
         **({"variables": variables.text} if variables.value else {}),
         **({"errorDetails": details} if details else {}),
     }
+
+
+def _traced(exchange: HttpExchange, reveal: bool) -> dict[str, Any]:
+    """A secret is what the connection adds to the request (API_TestState, revealSecrets)."""
+    request = exchange.request_with_secrets if reveal else exchange.request
+    return {"request": request, **({} if exchange.response is None else {"response": exchange.response})}

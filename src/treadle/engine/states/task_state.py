@@ -61,9 +61,16 @@ EVENTS = {
     "integration": _events("Task", names_resource=True),
 }
 
+SUBMIT_FAILED = "TaskSubmitFailed"
+"""With the pattern .sync, the end of a task that the service did not accept (published: github.com/ASFHyP3/hyp3, pull
+request 805).  Whether AWS writes it with .waitForTaskToken too is not known."""
+
 SCHEDULED_TYPES = frozenset(events.scheduled for events in EVENTS.values())
 ENDED_TYPES = frozenset(
-    kind for events in EVENTS.values() for kind in (events.succeeded, events.failed, events.timed_out)
+    (
+        SUBMIT_FAILED,
+        *(kind for events in EVENTS.values() for kind in (events.succeeded, events.failed, events.timed_out)),
+    )
 )
 
 
@@ -103,6 +110,10 @@ class TaskNode:
         if data.size > turn.limits.payload_bytes:
             turn.fail_state(branch, "States.DataLimitExceeded", data_limit_text(self.name))
             return
+        problem = turn.execution.outside.unusable(self.resource, data)
+        if problem is not None:
+            # Recorded: services/apigetway_task_service--invoke_with_headers--singleStringHeader.
+            raise EvaluationError(f"The Parameters '{data.text}' could not be used to start the Task: [{problem}]")
         details = self._scheduled_details(turn, data, deadlines, role_arn)
         attempt = turn.emit(branch, self.events.scheduled, details)
         run = self.run_task(attempt, data, deadlines, role_arn)
@@ -208,8 +219,11 @@ class TaskNode:
         return True
 
     def task_failed(self, turn: Turn, branch: Branch, error: str | None, cause: str | None) -> None:
+        assert branch.attempt is not None
+        submitting = self.resource.pattern.startswith("sync") and branch.attempt.submitted is None
         turn.execution.close_attempt(branch)
-        turn.emit(branch, self.events.failed, self._named(error_details(error, cause)))
+        event = SUBMIT_FAILED if submitting else self.events.failed
+        turn.emit(branch, event, self._named(error_details(error, cause)))
         turn.fail_state(branch, error, cause)
 
     def write_timed_out(self, turn: Turn, branch: Branch) -> None:

@@ -1,0 +1,273 @@
+"""The pattern .sync: jobs that are submitted once, asked for until they end, and cancelled with their task."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from treadle.document import Document, decode, encode
+from treadle.limits import DEFAULT_LIMITS, Limits
+from treadle.neighbours.contract import Incoming, NeighbourUnavailable, Outgoing
+from treadle.neighbours.directory import Neighbours
+from treadle.tasks.contract import TaskOutcome
+from treadle.tasks.integration_table import INTEGRATIONS
+from treadle.tasks.jobs import JobTask, run_job
+from treadle.tasks.service_calls import ServiceCalls
+
+from .fake_neighbour import HOST, Reply
+from .fakes import request
+
+LIMITS = replace(DEFAULT_LIMITS, job_poll_seconds_min=0, job_poll_seconds_max=0, job_cancel_seconds=0.05)
+TOKEN = "the-token"
+
+Answer = dict[str, Any] | int | Exception
+"""Members of the answer; a status that refuses; or no answer at all."""
+
+
+class FakeService:
+    """Answers every operation of the AWS JSON protocol: each time with the next answer it has, or the last one."""
+
+    def __init__(self, **answers: list[Answer]) -> None:
+        self.answers = answers
+        self.asked: list[tuple[str, Any]] = []
+        self.tokens: list[str | None] = []
+        self.hold: dict[str, asyncio.Event] = {}
+        """By operation: when it is answered."""
+        self.arrived = asyncio.Event()
+
+    async def send(self, asked: Outgoing) -> Incoming:
+        headers = {name.decode().lower(): value.decode() for name, value in asked.headers}
+        operation = headers["x-amz-target"].partition(".")[2]
+        assert isinstance(asked.body, bytes)
+        self.asked.append((operation, decode(asked.body)))
+        self.tokens.append(headers.get("x-treadle-task-token"))
+        self.arrived.set()
+        if operation in self.hold:
+            await self.hold[operation].wait()
+        answers = self.answers[operation]
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        if isinstance(answer, int):
+            code = {400: "InvalidParameterException", 404: "ResourceNotFoundException", 429: "ThrottlingException"}
+            return Reply(answer, encode({"__type": code.get(answer, "ServerException"), "message": "No."}).encode(), {})
+        return Reply(200, encode(answer).encode(), {})
+
+    async def close(self) -> None: ...
+
+    def times(self, operation: str) -> int:
+        return sum(name == operation for name, _ in self.asked)
+
+    @property
+    def last(self) -> tuple[str, Any]:
+        return self.asked[-1]
+
+
+class Run:
+    """One task, under way."""
+
+    def __init__(
+        self, service: FakeService, action: str, parameters: Any, submitted: Any = None, limits: Limits = LIMITS
+    ) -> None:
+        resource, _, name = action.partition(":")
+        asked = replace(
+            request(f"arn:aws:states:::{action}.sync", parameters, token=TOKEN),
+            submitted=None if submitted is None else Document(submitted),
+        )
+        integration = INTEGRATIONS[resource, name]
+        assert integration.job is not None
+        self.reported: list[Document] = []
+        self.stopping = False
+        self.task = asyncio.get_running_loop().create_task(
+            run_job(
+                JobTask(
+                    request=asked,
+                    integration=integration,
+                    job=integration.job,
+                    calls=ServiceCalls(Neighbours(service, {}, limits), limits, HOST),
+                    limits=limits,
+                    polls=asyncio.Semaphore(1),
+                    submitted=self.reported.append,
+                    stopping=lambda: self.stopping,
+                )
+            )
+        )
+
+    async def outcome(self) -> TaskOutcome:
+        return await asyncio.wait_for(self.task, 20)
+
+    async def cancel(self) -> None:
+        self.task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(self.task, 20)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not holds():  # noqa: ASYNC110 - what is waited for has no event
+            await asyncio.sleep(0)
+
+
+QUERY = {"QueryString": "SELECT 1"}
+BEGUN = {"QueryExecutionId": "q-1"}
+
+
+def query(state: str) -> dict[str, Any]:
+    return {"QueryExecution": {"QueryExecutionId": "q-1", "Status": {"State": state}}}
+
+
+async def test_a_job_is_asked_for_until_it_ends() -> None:
+    service = FakeService(StartQueryExecution=[BEGUN], GetQueryExecution=[query("QUEUED"), query("SUCCEEDED")])
+    run = Run(service, "athena:startQueryExecution", QUERY)
+    outcome = await run.outcome()
+    assert outcome.output is not None
+    assert outcome.output.value == query("SUCCEEDED")
+    assert [name for name, _ in service.asked] == ["StartQueryExecution", "GetQueryExecution", "GetQueryExecution"]
+    assert service.last[1] == BEGUN
+    [submitted] = run.reported
+    assert submitted.value["QueryExecutionId"] == "q-1"
+    assert submitted.value["SdkHttpMetadata"]["HttpStatusCode"] == 200
+
+
+async def test_the_request_alone_says_whose_it_is() -> None:
+    service = FakeService(StartQueryExecution=[BEGUN], GetQueryExecution=[query("SUCCEEDED")])
+    await Run(service, "athena:startQueryExecution", QUERY).outcome()
+    assert service.tokens == [TOKEN, None]
+
+
+async def test_a_job_that_failed() -> None:
+    service = FakeService(StartQueryExecution=[BEGUN], GetQueryExecution=[query("FAILED")])
+    outcome = await Run(service, "athena:startQueryExecution", QUERY).outcome()
+    assert (outcome.error, decode(outcome.cause or "")) == ("States.TaskFailed", query("FAILED"))
+
+
+async def test_a_job_that_was_submitted_before_is_only_asked_for() -> None:
+    service = FakeService(GetQueryExecution=[query("SUCCEEDED")])
+    run = Run(service, "athena:startQueryExecution", QUERY, submitted=BEGUN)
+    assert (await run.outcome()).output is not None
+    assert run.reported == []
+
+
+async def test_a_job_that_is_not_accepted() -> None:
+    service = FakeService(StartQueryExecution=[400])
+    run = Run(service, "athena:startQueryExecution", QUERY)
+    outcome = await run.outcome()
+    assert outcome.error == "Athena.AmazonAthenaException"
+    assert run.reported == []
+
+
+@pytest.mark.parametrize("trouble", [NeighbourUnavailable("it restarts"), 500, 503, 429], ids=str)
+async def test_a_question_without_an_answer_is_asked_again(trouble: Answer) -> None:
+    troubles = [trouble] * (LIMITS.job_missing_polls + 1)
+    service = FakeService(GetQueryExecution=[*troubles, query("SUCCEEDED")])
+    outcome = await Run(service, "athena:startQueryExecution", QUERY, submitted=BEGUN).outcome()
+    assert outcome.output is not None
+    assert service.times("GetQueryExecution") == len(troubles) + 1
+
+
+async def test_a_job_that_is_not_known_yet() -> None:
+    few: list[Answer] = [400] * (LIMITS.job_missing_polls - 1)
+    service = FakeService(GetQueryExecution=[*few, query("SUCCEEDED")])
+    assert (await Run(service, "athena:startQueryExecution", QUERY, submitted=BEGUN).outcome()).output is not None
+
+
+async def test_a_job_that_is_not_there_any_more() -> None:
+    service = FakeService(GetQueryExecution=[400])
+    outcome = await Run(service, "athena:startQueryExecution", QUERY, submitted=BEGUN).outcome()
+    assert outcome.error == "Athena.AmazonAthenaException"
+    assert service.times("GetQueryExecution") == LIMITS.job_missing_polls
+
+
+async def test_a_job_that_is_left_out_of_the_answer() -> None:
+    service = FakeService(DescribeTasks=[{"tasks": [], "failures": [{"reason": "MISSING"}]}])
+    submitted = {"Tasks": [{"TaskArn": "t"}]}
+    outcome = await Run(service, "ecs:runTask", {"TaskDefinition": "d"}, submitted=submitted).outcome()
+    assert outcome.error == "States.TaskFailed"
+    assert decode(outcome.cause or "") == {"Failures": [{"Reason": "MISSING"}], "Tasks": []}
+
+
+async def test_a_task_of_ecs() -> None:
+    """Recorded: the task itself is the result, and the cause of a failure."""
+    began = {"tasks": [{"taskArn": "t", "lastStatus": "PROVISIONING"}], "failures": []}
+    for code, succeeded in ((0, True), (1, False), (None, False)):
+        container = {} if code is None else {"exitCode": code}
+        stopped = {"taskArn": "t", "lastStatus": "STOPPED", "containers": [{"name": "c", **container}]}
+        service = FakeService(RunTask=[began], DescribeTasks=[{"tasks": [stopped]}])
+        outcome = await Run(service, "ecs:runTask", {"TaskDefinition": "d", "Cluster": "c"}).outcome()
+        shown = {"Containers": [{**({} if code is None else {"ExitCode": code}), "Name": "c"}], "LastStatus": "STOPPED"}
+        shown["TaskArn"] = "t"
+        result = outcome.output.value if outcome.output is not None else decode(outcome.cause or "")
+        assert (result, outcome.output is not None) == (shown, succeeded)
+        assert service.asked[0][1]["startedBy"] == "AWS Step Functions"
+        assert service.last[1] == {"cluster": "c", "tasks": ["t"]}
+
+
+async def test_a_task_that_cannot_be_placed() -> None:
+    service = FakeService(RunTask=[{"tasks": [], "failures": [{"reason": "RESOURCE:CPU"}]}])
+    outcome = await Run(service, "ecs:runTask", {"TaskDefinition": "d"}).outcome()
+    assert outcome.error == "AmazonECS.Unknown"
+    assert decode(outcome.cause or "") == {"Failures": [{"Reason": "RESOURCE:CPU"}], "Tasks": []}
+
+
+async def test_a_step_of_emr() -> None:
+    step = {"Name": "s", "HadoopJarStep": {"Jar": "j"}}
+    done = {"Step": {"Id": "s-1", "Status": {"State": "COMPLETED"}}}
+    service = FakeService(AddJobFlowSteps=[{"StepIds": ["s-1"]}], DescribeStep=[done])
+    run = Run(service, "elasticmapreduce:addStep", {"ClusterId": "j-1", "Step": step})
+    outcome = await run.outcome()
+    assert service.asked == [
+        ("AddJobFlowSteps", {"JobFlowId": "j-1", "Steps": [step]}),
+        ("DescribeStep", {"ClusterId": "j-1", "StepId": "s-1"}),
+    ]
+    assert run.reported[0].value["StepId"] == "s-1"
+    assert outcome.output is not None
+    assert outcome.output.value == done
+
+
+# -- cancelled ---------------------------------------------------------------------------------------------
+
+
+async def test_a_cancelled_task_cancels_its_job() -> None:
+    service = FakeService(
+        StartQueryExecution=[BEGUN], GetQueryExecution=[query("RUNNING")], StopQueryExecution=[503, {}]
+    )
+    run = Run(service, "athena:startQueryExecution", QUERY)
+    await until(lambda: service.times("GetQueryExecution") > 1)
+    await run.cancel()
+    assert service.asked[-2:] == [("StopQueryExecution", BEGUN)] * 2
+
+
+async def test_a_task_that_is_cancelled_while_its_job_begins() -> None:
+    service = FakeService(StartQueryExecution=[BEGUN], StopQueryExecution=[{}])
+    service.hold["StartQueryExecution"] = asyncio.Event()
+    run = Run(service, "athena:startQueryExecution", QUERY)
+    await service.arrived.wait()
+    run.task.cancel()
+    await asyncio.sleep(0)
+    service.hold["StartQueryExecution"].set()
+    with pytest.raises(asyncio.CancelledError):
+        await run.outcome()
+    assert [name for name, _ in service.asked] == ["StartQueryExecution", "StopQueryExecution"]
+    assert run.reported == []
+
+
+async def test_a_job_that_cannot_be_cancelled(caplog: pytest.LogCaptureFixture) -> None:
+    service = FakeService(GetQueryExecution=[query("RUNNING")], StopQueryExecution=[400])
+    run = Run(service, "athena:startQueryExecution", QUERY, submitted=BEGUN)
+    await until(lambda: service.times("GetQueryExecution") > 1)
+    await run.cancel()
+    assert service.times("StopQueryExecution") == 1
+    assert "could not be cancelled" in caplog.text
+
+
+async def test_a_server_that_stops_cancels_nothing() -> None:
+    service = FakeService(GetQueryExecution=[query("RUNNING")])
+    run = Run(service, "athena:startQueryExecution", QUERY, submitted=BEGUN)
+    await until(lambda: service.times("GetQueryExecution") > 1)
+    run.stopping = True
+    await run.cancel()
+    assert service.times("StopQueryExecution") == 0
