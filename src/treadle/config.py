@@ -28,6 +28,7 @@ LIMIT_PREFIX = "TREADLE_LIMIT_"
 KEYS_VARIABLE = "TREADLE_ACCESS_KEYS"
 """There is no flag for it: other users of a machine see the flags of a process."""
 
+_PROXIES = ("http", "https", "no")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -60,6 +61,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits = DEFAULT_LIMITS
     endpoints: Mapping[str, str] = {}
     """Base URLs of services that others serve, by botocore's names of them."""
+    dataset_folders: tuple[Path, ...] = ()
+    """Folders whose files a Distributed Map may read and write."""
+    plain_http: frozenset[str] = frozenset()
+    """Hosts that HTTP tasks may call without TLS, beside this machine; `*`: any."""
+    proxies: Mapping[str, str] = {}
+    """Proxies of the environment for HTTP tasks, by scheme, and under `no` the hosts that need none."""
     inherited: Mapping[str, str] = {}
     """What functions see of the server's own environment (INHERITED_VARIABLES, as far as they are set)."""
 
@@ -82,7 +89,7 @@ class Setting(msgspec.Struct, frozen=True):
     def default(self) -> str:
         """As text, for people."""
         value = getattr(Settings(), self.field)
-        return "off" if self.is_switch else "none" if value in (None, {}) else str(value)
+        return "off" if self.is_switch else "none" if value in (None, {}, (), frozenset()) else str(value)
 
     @property
     def variable(self) -> str:
@@ -133,6 +140,17 @@ def _endpoints(text: str) -> dict[str, str]:
             raise ValueError(f"SERVICE=URL with commas between, the services as in boto3, unlike {name!r}")
         endpoints[name] = _endpoint(url)
     return endpoints
+
+
+def _folders(text: str) -> tuple[Path, ...]:
+    return tuple(_directory(folder).absolute() for folder in text.split(os.pathsep))
+
+
+def _hosts(text: str) -> frozenset[str]:
+    hosts = frozenset(filter(None, (host.strip().lower() for host in text.split(","))))
+    if not all(re.fullmatch(r"[a-z0-9._:-]+|\*", host) for host in hosts):
+        raise ValueError("hosts with commas between, or *")
+    return hosts
 
 
 def _switch(text: str) -> bool:
@@ -191,6 +209,20 @@ SETTINGS = (
         "SERVICE=URL,...",
         "Where services answer that are not to be emulated, such as s3=http://127.0.0.1:9000.",
     ),
+    Setting(
+        "dataset_folders",
+        "--dataset-folders",
+        _folders,
+        f"DIR{os.pathsep}...",
+        "Folders that a Distributed Map may use like buckets, as file:///DIR.",
+    ),
+    Setting(
+        "plain_http",
+        "--plain-http",
+        _hosts,
+        "HOST,...",
+        "Hosts that HTTP tasks may call without TLS, beside this machine; * for any.",
+    ),
     Setting("tls_key", "--tls-key", _file, "FILE", "Its private key (PEM), if that is in a file of its own."),
 )
 
@@ -209,6 +241,7 @@ def load(flags: Mapping[str, str | None], environ: Mapping[str, str] = os.enviro
     values["inherited"] = {name: environ[name] for name in INHERITED_VARIABLES if name in environ}
     values["limits"] = msgspec.structs.replace(DEFAULT_LIMITS, **_limits(environ))
     values["endpoints"] = {**_endpoints_of_variables(environ), **values.get("endpoints", {})}
+    values["proxies"] = _proxies(environ)
     _refuse_unknown(environ)
     settings = Settings(**values)
     if settings.tls_key is not None and settings.tls_certificate is None:
@@ -238,6 +271,12 @@ def _endpoints_of_variables(environ: Mapping[str, str]) -> dict[str, str]:
         for service in catalogue().services.values()
         if service.variable in environ
     }
+
+
+def _proxies(environ: Mapping[str, str]) -> dict[str, str]:
+    """As curl and Python know them, small letters first."""
+    given = {name: environ.get(f"{name}_proxy") or environ.get(f"{name}_proxy".upper()) for name in _PROXIES}
+    return {name: value for name, value in given.items() if value}
 
 
 def _limits(environ: Mapping[str, str]) -> dict[str, int]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.runtime.world import Pieces
 from treadle.aws.access_keys import Credentials, Keyring
 from treadle.aws.authentication import Authentication, Defaults
 from treadle.aws.door import Door
@@ -88,7 +89,7 @@ async def keyring(store: SqliteStore, clock: SettableClock, limits: Limits, keys
 
 @pytest.fixture
 async def runtime(store: SqliteStore, clock: SettableClock, limits: Limits) -> AsyncIterator[Runtime]:
-    runtime = Runtime(store=store, tasks=NoTasks(), clock=clock, limits=limits)
+    runtime = Runtime(store=store, tasks=NoTasks(), datasets=Pieces(), clock=clock, limits=limits)
     await runtime.start()
     yield runtime
     runtime.watchers.close()

@@ -39,7 +39,12 @@ class NestedWorld(World):
         await self.store.open()
         dispatch = Dispatch(FakeFunctions())
         self.runtime = Runtime(
-            store=self.store, tasks=dispatch, clock=self.clock, limits=DEFAULT_LIMITS, on_failure=self.failures.append
+            store=self.store,
+            tasks=dispatch,
+            datasets=self.datasets,
+            clock=self.clock,
+            limits=DEFAULT_LIMITS,
+            on_failure=self.failures.append,
         )
         service = await states_service(
             runtime=self.runtime,

@@ -1,13 +1,16 @@
 """The inputs of a Distributed Map's children: its items, selected and put into batches, made one after another.
 
 They are made while the map run goes on, not when the state starts: a run may have more items than fit in memory at
-once in the form that its children get them.  So nothing here refers to the execution any more; what the selector
-sees is taken when the state starts.  Going through them again gives the same inputs in the same order.
+once.  So nothing here refers to the execution any more; what the selector sees is taken when the state starts.
+Going through the same items again gives the same inputs in the same order.
+
+The items are those of the state's input, or else an ItemReader says where they are: then the shell reads them, and
+hands them over as they come.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -20,6 +23,22 @@ from treadle.expressions.errors import EvaluationError
 STATE_DATA = "STATE_DATA"
 """`$$.Map.Item.Source` of items that come from the state's input."""
 
+Value = tuple[Any, str]
+"""An item, and where it comes from."""
+
+
+class ItemSource(Struct, frozen=True, kw_only=True):
+    """What an ItemReader says, with its expressions evaluated."""
+
+    action: str
+    """`getObject` or `listObjectsV2`, of S3."""
+    parameters: Any
+    """Of that action; an object, if the definition is right."""
+    config: Mapping[str, Any]
+    """ReaderConfig as it was written."""
+    most_items: int
+    """No more are read; 0: all."""
+
 
 class ChildInput(Struct, frozen=True):
     input: Document
@@ -30,37 +49,62 @@ class ChildInput(Struct, frozen=True):
 class MapChildren:
     def __init__(
         self,
-        items: Sequence[Any],
+        items: Sequence[Any] | ItemSource,
         select: Callable[[MapItem], Document],
         batches: Batches | None,
         most_bytes: int,
     ) -> None:
         """`select` makes of an item what a child gets; `most_bytes`: the largest input of a child."""
-        self._items = items
+        self.items = items
         self._select = select
         self._batches = batches
         self._most_bytes = most_bytes
 
     @property
-    def items(self) -> int:
-        return len(self._items)
+    def known_items(self) -> int:
+        """How many items there are, as far as is known before any is read."""
+        return 0 if isinstance(self.items, ItemSource) else len(self.items)
 
     @property
-    def count(self) -> int | None:
-        """How many children there will be; None: it is known when all batches have been made."""
-        return len(self._items) if self._batches is None else None
+    def known_count(self) -> int | None:
+        """How many children there will be; None: it is known when all items have been read and put into batches."""
+        return None if isinstance(self.items, ItemSource) or self._batches is not None else len(self.items)
 
-    def __iter__(self) -> Iterator[ChildInput]:
-        """May raise EvaluationError at any of them."""
-        for child in self._inputs():
-            if child.input.size > self._most_bytes:
-                # AWS's wording is not known.
-                message = "The input of a child workflow execution exceeds the maximum number of bytes service limit."
-                raise EvaluationError(message, "States.DataLimitExceeded")
-            yield child
+    def assembly(self) -> Assembly:
+        """Goes through them from the beginning."""
+        return Assembly(self._select, self._batches, self._most_bytes)
 
-    def _inputs(self) -> Iterator[ChildInput]:
-        selected = (self._select(MapItem(index, item, STATE_DATA)) for index, item in enumerate(self._items))
-        if self._batches is None:
-            return (ChildInput(item, 1) for item in selected)
-        return (ChildInput(batch, count) for batch, count in self._batches.of(selected))
+
+class Assembly:
+    """Makes inputs of items that are handed over in order."""
+
+    def __init__(self, select: Callable[[MapItem], Document], batches: Batches | None, most_bytes: int) -> None:
+        self._select = select
+        self._filling = None if batches is None else batches.filling()
+        self._most_bytes = most_bytes
+        self._index = 0
+
+    def add(self, values: Iterable[Value]) -> Iterator[ChildInput]:
+        """The inputs that are complete with these items, made as they are asked for. May raise EvaluationError at
+        any of them."""
+        for value, source in values:
+            item = self._select(MapItem(self._index, value, source))
+            self._index += 1
+            if self._filling is None:
+                yield self._checked(item, 1)
+                continue
+            for batch, count in self._filling.add(item):
+                yield self._checked(batch, count)
+
+    def rest(self) -> Iterator[ChildInput]:
+        """What is left when there are no more items. May raise EvaluationError."""
+        if self._filling is not None:
+            for batch, count in self._filling.rest():
+                yield self._checked(batch, count)
+
+    def _checked(self, document: Document, items: int) -> ChildInput:
+        if document.size > self._most_bytes:
+            # AWS's wording is not known.
+            message = "The input of a child workflow execution exceeds the maximum number of bytes service limit."
+            raise EvaluationError(message, "States.DataLimitExceeded")
+        return ChildInput(document, items)

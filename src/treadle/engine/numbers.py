@@ -24,37 +24,53 @@ PercentageReader = Callable[["Turn", "Branch", Document], float]
 
 
 def integer_field(
-    compiler: FieldCompiler, name: str, literal: int | str | None, path: str | None, *, digits: bool = False
+    compiler: FieldCompiler,
+    field: str,
+    literal: int | str | None,
+    path: str | None,
+    *,
+    digits: bool = False,
+    signed: bool = False,
 ) -> IntegerReader:
-    """Compile the field `name`, or its twin `{name}Path`; one of them is there. `digits`: a path may also select a
-    text of digits."""
+    """Compile the field `field`, which may stand in another (`ItemBatcher/MaxItemsPerBatch`), or its twin
+    `{field}Path`; one of them is there. `digits`: a path may also select a text of digits; `signed`: the number may be
+    negative."""
+    name = field.rpartition("/")[2]
     if path is not None:
-        return _by_path(compiler.path(f"{name}Path", path), name, path, digits)
+        return _by_path(compiler.path(f"{field}Path", path), name, path, digits, signed)
     if compiler.jsonata:
-        return _by_expression(compiler.typed(name, literal, "integer"), name)
+        return _by_expression(compiler.typed(field, literal, "integer"), name, signed)
     assert isinstance(literal, int)
     number = literal
     return lambda turn, branch, data: number
 
 
 def optional_integer_field(
-    compiler: FieldCompiler, name: str, literal: int | str | None, path: str | None, *, digits: bool = False
+    compiler: FieldCompiler,
+    field: str,
+    literal: int | str | None,
+    path: str | None,
+    *,
+    digits: bool = False,
+    signed: bool = False,
 ) -> IntegerReader | None:
-    return None if literal is None and path is None else integer_field(compiler, name, literal, path, digits=digits)
+    if literal is None and path is None:
+        return None
+    return integer_field(compiler, field, literal, path, digits=digits, signed=signed)
 
 
-def _by_expression(evaluate: Evaluate | None, name: str) -> IntegerReader:
+def _by_expression(evaluate: Evaluate | None, name: str, signed: bool) -> IntegerReader:
     def read(turn: Turn, branch: Branch, data: Document) -> int:
         assert evaluate is not None, "the field is there"
         value = int(evaluate(turn.query_bindings(branch)))
-        if value < 0:
+        if value < 0 and not signed:
             raise QueryEvaluationError(f"{name} cannot be negative.", name)
         return value
 
     return read
 
 
-def _by_path(evaluate: Evaluate | None, name: str, path: str, digits: bool) -> IntegerReader:
+def _by_path(evaluate: Evaluate | None, name: str, path: str, digits: bool, signed: bool) -> IntegerReader:
     def read(turn: Turn, branch: Branch, data: Document) -> int:
         assert evaluate is not None, "a path with a fault is never run"
         value = evaluate(turn.path_bindings(branch, data))
@@ -65,7 +81,7 @@ def _by_path(evaluate: Evaluate | None, name: str, path: str, digits: bool) -> I
             raise EvaluationError(
                 f'The {name}Path field refers to value "{shown}" which is not a valid integer: {path}'
             )
-        if value < 0:
+        if value < 0 and not signed:
             raise EvaluationError(f"{name} cannot be negative.")
         return value
 

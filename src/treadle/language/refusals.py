@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any
 
 _refusals: Mapping[tuple[str, str | None], str] = {
-    ("ItemReader", None): "items that are read from S3",
     ("ResultWriter", None): "results that are written to S3",
 }
 

@@ -21,26 +21,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterator
-from enum import IntEnum
+from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from msgspec.structs import replace
 
 from treadle.clock import Clock
+from treadle.datasets.contract import DatasetError, Datasets, Owner
 from treadle.document import Document
 from treadle.engine.map_children import ChildInput
-from treadle.engine.program import Program
 from treadle.engine.signals import RunMap, TaskFailed, TaskSignal, TaskSucceeded
 from treadle.engine.turn import data_limit_text
 from treadle.expressions.errors import EvaluationError
 from treadle.limits import Limits
 from treadle.runtime.bugs import CAUSE, ERROR
 from treadle.runtime.children import Children
+from treadle.runtime.map_inputs import MapInputs
+from treadle.runtime.map_run import Phase, Run
 from treadle.runtime.resident import Resident
 from treadle.runtime.under_way import UnderWay
-from treadle.store.contract import ExecutionRow, ExecutionStatus, Store, StoreUnusable
+from treadle.store.contract import ExecutionRow, Store, StoreUnusable
 from treadle.store.map_run_contract import ChildCount, MapRun, MapRunStatus
 
 _log = logging.getLogger(__name__)
@@ -52,96 +54,18 @@ _PAGE = 2_000
 
 _EXCEEDED = "States.ExceedToleratedFailureThreshold"
 _EXCEEDED_CAUSE = "The specified tolerated failure threshold was exceeded"
-_FAILED: tuple[ExecutionStatus, ...] = ("FAILED", "TIMED_OUT")
-"""What counts against the tolerated failures."""
-
-
-class Phase(IntEnum):
-    OPENING = 0
-    """It is looked for in the store."""
-    WORKING = 1
-    STOPPING = 2
-    """No child is begun any more, and those that run are being aborted."""
-    ENDED = 3
-
-
-class Run:
-    """A map run at work."""
-
-    __slots__ = (
-        "arrived",
-        "attempt",
-        "cause",
-        "counts",
-        "error",
-        "exhausted",
-        "given_up",
-        "inputs",
-        "next",
-        "phase",
-        "planned",
-        "program",
-        "report",
-        "role_arn",
-        "row",
-        "running",
-        "status",
-        "taken",
-    )
-
-    def __init__(self, row: MapRun, attempt: int = 0) -> None:
-        self.row = row
-        self.attempt = attempt
-        self.phase = Phase.OPENING
-        self.program: Program | None = None
-        """What its children run; None where it is only to be stopped."""
-        self.role_arn = ""
-        self.inputs: Iterator[ChildInput] = iter(())
-        self.report: Callable[[TaskSignal], None] | None = None
-        self.next = 0
-        """The number of the child whose input comes next."""
-        self.exhausted = False
-        """There are no further inputs."""
-        self.taken = bytearray()
-        """Of each place: whether its child was in the store when the run was opened."""
-        self.running: dict[int, tuple[int, int]] = {}
-        """Number to (execution id, items) of the children that run."""
-        self.arrived: list[ExecutionRow] = []
-        """Children that ended while it was opened."""
-        self.counts: dict[ExecutionStatus, tuple[int, int]] = {}
-        """Status to (children, items) of the children that have ended."""
-        self.planned = False
-        """Its next step is under way."""
-        self.given_up = False
-        """Its parent does not wait for it any more."""
-        self.status: MapRunStatus = "SUCCEEDED"
-        """What it ends as."""
-        self.error: str | None = None
-        self.cause: str | None = None
-
-    def is_taken(self, number: int) -> bool:
-        return number < len(self.taken) and self.taken[number] != 0
-
-    def count(self, status: ExecutionStatus, items: int) -> None:
-        children, sum_of_items = self.counts.get(status, (0, 0))
-        self.counts[status] = (children + 1, sum_of_items + items)
-
-    def breached(self) -> bool:
-        """Whether more items have failed than may. With neither bound set, none may."""
-        failed = sum(self.counts[status][1] for status in _FAILED if status in self.counts)
-        count, percentage = self.row.tolerated_count, self.row.tolerated_percentage
-        if count <= 0 and percentage <= 0:
-            return failed > 0
-        return 0 < count < failed or (percentage > 0 and failed * 100 > percentage * self.row.items)
 
 
 class MapRuns:
-    def __init__(self, store: Store, clock: Clock, limits: Limits, children: Children, under_way: UnderWay) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, limits: Limits, children: Children, under_way: UnderWay, datasets: Datasets
+    ) -> None:
         self._store = store
         self._clock = clock
         self._limits = limits
         self._children = children
         self._under_way = under_way
+        self._datasets = datasets
         self._runs: dict[str, Run] = {}
         """By ARN."""
         self._asked_for: dict[tuple[int, int], Run] = {}
@@ -165,14 +89,14 @@ class MapRuns:
                 concurrency=command.concurrency,
                 tolerated_count=command.tolerated_count,
                 tolerated_percentage=command.tolerated_percentage,
-                items=command.children.items,
-                children=command.children.count,
+                items=command.children.known_items,
+                children=command.children.known_count,
             ),
             command.attempt,
         )
         run.program = execution.program.children[command.state_name]
         run.role_arn = execution.role_arn
-        run.inputs = iter(command.children)
+        run.children = command.children
         run.report = report
         self._runs[command.arn] = run
         self._asked_for[(parent.row.id, command.attempt)] = run
@@ -212,6 +136,9 @@ class MapRuns:
     def close(self) -> None:
         """The server stops: nothing is begun or stopped any more. What runs goes on at the next start."""
         self._closed = True
+        for run in self._runs.values():
+            if run.reading is not None:
+                run.reading.cancel()
 
     # -- what callers ask ------------------------------------------------------------------------------------
 
@@ -227,6 +154,11 @@ class MapRuns:
             run.row = row
             self._step_soon(run)
         return True
+
+    def items(self, row: MapRun) -> int:
+        """How many items it has; as far as is known, while they are being read."""
+        run = self._runs.get(row.arn)
+        return row.items if run is None else run.items
 
     async def counts(self, row: MapRun) -> list[ChildCount]:
         """The children that were begun, by status."""
@@ -250,6 +182,7 @@ class MapRuns:
                 await self._tell(run)
                 return
             await self._find_children(run)
+        run.inputs = await self._inputs(run)
         run.phase = Phase.WORKING
         for child in run.arrived:
             self._count_end(run, child)
@@ -257,6 +190,19 @@ class MapRuns:
         if run.given_up:
             self._stop(run, "ABORTED")
         self._step_soon(run)
+
+    async def _inputs(self, run: Run) -> MapInputs | None:
+        """What its children get; None where it is only to be stopped."""
+        if run.children is None:
+            return None
+        arn = run.row.arn
+        notes = await self._store.map_run_notes(arn)
+        owner = Owner(account=arn.split(":")[4], region=arn.split(":")[3], role_arn=run.role_arn)
+        return MapInputs(
+            run.children,
+            lambda source: self._datasets.open(source, owner, notes),
+            partial(self._store.map_run_note_add, arn),
+        )
 
     async def _find_children(self, run: Run) -> None:
         last = -1
@@ -305,9 +251,10 @@ class MapRuns:
         room = min(run.row.concurrency or most, most) - len(run.running)
         passed = 0
         while room > 0 and passed < _STEP:
-            child = next(run.inputs, None)
+            assert run.inputs is not None
+            child = run.inputs.next()
             if child is None:
-                run.exhausted = True
+                self._need_more(run)
                 return
             passed += 1
             number = run.next
@@ -317,6 +264,23 @@ class MapRuns:
                 room -= 1
         if room > 0:
             self._step_soon(run)
+
+    def _need_more(self, run: Run) -> None:
+        """No input is ready."""
+        assert run.inputs is not None
+        if run.inputs.complete:
+            run.exhausted = True
+        elif run.reading is None and not self._closed:
+            run.reading = asyncio.get_running_loop().create_task(self._guarded(run, self._read(run, run.inputs)))
+
+    async def _read(self, run: Run, inputs: MapInputs) -> None:
+        try:
+            await inputs.read()
+        except DatasetError as error:
+            self._stop(run, "FAILED", "States.ItemReaderFailed", str(error))
+        finally:
+            run.reading = None
+        self._step_soon(run)
 
     def _begin(self, run: Run, number: int, child: ChildInput) -> None:
         assert run.program is not None
@@ -369,10 +333,17 @@ class MapRuns:
 
     async def _end(self, run: Run) -> None:
         row = run.row
-        children = run.next if row.children is None else row.children
         run.row = replace(
-            row, status=run.status, stopped=self._clock.now(), children=children, error=run.error, cause=run.cause
+            row,
+            status=run.status,
+            stopped=self._clock.now(),
+            items=run.items,
+            children=run.next if row.children is None else row.children,
+            error=run.error,
+            cause=run.cause,
         )
+        if run.inputs is not None:
+            await run.inputs.close()
         await self._store.map_run_end(run.row)
         await self._tell(run)
 

@@ -78,7 +78,15 @@ class MapRunStore(Protocol):
         ...
 
     async def map_run_end(self, run: MapRun) -> None:
-        """Take `status`, `stopped`, `children`, `error` and `cause` from `run`, if it is RUNNING."""
+        """Take `status`, `stopped`, `items`, `children`, `error` and `cause` from `run`, if it is RUNNING."""
+        ...
+
+    async def map_run_note_add(self, arn: str, note: bytes) -> None:
+        """Keep what has to be known to read the same items again."""
+        ...
+
+    async def map_run_notes(self, arn: str) -> Sequence[bytes]:
+        """In the order in which they were added."""
         ...
 
     async def map_run_counts(self, arn: str) -> Sequence[ChildCount]:

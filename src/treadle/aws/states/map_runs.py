@@ -42,7 +42,7 @@ async def _counts(call: Call, run: MapRun) -> dict[str, Any]:
         items[_COUNTED[count.status]] += count.items
     begun = sum(executions.values())
     return {
-        "itemCounts": _with_total(items, run.items),
+        "itemCounts": _with_total(items, call.backend.runtime.map_runs.items(run)),
         # With an ItemBatcher, how many there will be is not known before all batches are made.
         "executionCounts": _with_total(executions, begun if run.children is None else run.children),
     }

@@ -9,7 +9,7 @@ itself is not known; here it is a batch of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET
@@ -34,23 +34,42 @@ class Batches:
 
     def of(self, items: Iterable[Document]) -> Iterator[tuple[Document, int]]:
         """Each batch, and how many items are in it."""
-        most_items, most_bytes = self._most_items, self._most_bytes
-        empty = len(self._head.encode()) + len("]}")
-        batch: list[Document] = []
-        size = empty
+        filling = self.filling()
         for item in items:
-            comma = 1 if batch else 0
-            full = 0 < most_items <= len(batch) or 0 < most_bytes < size + comma + item.size
-            if batch and full:
-                yield self._batch(batch)
-                batch, size, comma = [], empty, 0
-            batch.append(item)
-            size += comma + item.size
-        if batch:
-            yield self._batch(batch)
+            yield from filling.add(item)
+        yield from filling.rest()
 
-    def _batch(self, items: Sequence[Document]) -> tuple[Document, int]:
-        return Document(text=self._head + ",".join([item.text for item in items]) + "]}"), len(items)
+    def filling(self) -> Filling:
+        """The batches of items that come one after another."""
+        return Filling(self._head, self._most_items, self._most_bytes)
+
+
+class Filling:
+    """The batch that is being filled."""
+
+    def __init__(self, head: str, most_items: int, most_bytes: int) -> None:
+        self._head = head
+        self._most_items = most_items
+        self._most_bytes = most_bytes
+        self._empty = len(head.encode()) + len("]}")
+        self._items: list[Document] = []
+        self._size = self._empty
+
+    def add(self, item: Document) -> Iterator[tuple[Document, int]]:
+        """The batch that was full before this item, if it was."""
+        comma = 1 if self._items else 0
+        full = 0 < self._most_items <= len(self._items) or 0 < self._most_bytes < self._size + comma + item.size
+        if full:
+            yield from self.rest()
+            comma = 0
+        self._items.append(item)
+        self._size += comma + item.size
+
+    def rest(self) -> Iterator[tuple[Document, int]]:
+        """What is in it, if anything."""
+        items, self._items, self._size = self._items, [], self._empty
+        if items:
+            yield Document(text=self._head + ",".join([item.text for item in items]) + "]}"), len(items)
 
 
 class Batcher:

@@ -22,8 +22,9 @@ from uuid import NAMESPACE_URL, uuid5
 from treadle.document import Document
 from treadle.engine.context import context_object, with_item
 from treadle.engine.execution import MapItem, Phase
-from treadle.engine.map_children import MapChildren
+from treadle.engine.map_children import ItemSource, MapChildren
 from treadle.engine.signals import RunMap
+from treadle.engine.states.item_reader import ItemReader
 from treadle.engine.states.map_state import MapNode
 from treadle.engine.turn import error_details
 from treadle.expressions.bindings import Bindings
@@ -44,6 +45,7 @@ class DistributedMapNode(MapNode):
     def __init__(self, state: MapState, compiler: FieldCompiler, scope: ScopeProgram, handlers: Handlers) -> None:
         super().__init__(state, compiler, scope, handlers)
         self._label = state.label
+        self._reader = None if state.item_reader is None else ItemReader(compiler, state.item_reader)
 
     # -- going out -----------------------------------------------------------------------------------------
 
@@ -53,8 +55,8 @@ class DistributedMapNode(MapNode):
             return
         data = self._input(turn, branch)
         concurrency = self._concurrency(turn, branch, data)
-        items = self._read_items(turn, branch, data)
-        turn.emit(branch, "MapStateStarted", {"length": len(items)})
+        items = None if self._reader is not None else self._read_items(turn, branch, data)
+        turn.emit(branch, "MapStateStarted", {"length": 0 if items is None else len(items)})
         run = self._run(turn, branch, turn.execution.next_event, data, items, concurrency)
         turn.emit(branch, "MapRunStarted", {"mapRunArn": run.arn})
         turn.open_map_run(branch, run)
@@ -68,14 +70,21 @@ class DistributedMapNode(MapNode):
         turn.execution.next_event = attempt - 1
         data = self._input(turn, branch)
         concurrency = self._concurrency(turn, branch, data)
-        items = self._read_items(turn, branch, data)
+        items = None if self._reader is not None else self._read_items(turn, branch, data)
         turn.execution.next_event = attempt
         return self._run(turn, branch, attempt, data, items, concurrency)
 
     def _run(
-        self, turn: Turn, branch: Branch, attempt: int, data: Document, items: list[Any], concurrency: int
+        self, turn: Turn, branch: Branch, attempt: int, data: Document, items: list[Any] | None, concurrency: int
     ) -> RunMap:
+        """`items`: None if its ItemReader says where they are."""
         execution = turn.execution
+        source: list[Any] | ItemSource
+        if items is None:
+            assert self._reader is not None
+            source = self._reader.source(turn, branch, data)
+        else:
+            source = items
         count, percentage = map(self._tolerated.get, ("toleratedFailureCount", "toleratedFailurePercentage"))
         batches = None if self._batcher is None else self._batcher.batches(turn, branch, data)
         label = self._label or str(uuid5(NAMESPACE_URL, f"{_machine_arn(execution)}/{self.name}"))
@@ -86,7 +95,7 @@ class DistributedMapNode(MapNode):
             machine_arn=f"{_machine_arn(execution)}/{label}",
             state_name=self.name,
             children=MapChildren(
-                items, self._selecting(turn, branch, data), batches, execution.program.limits.payload_bytes
+                source, self._selecting(turn, branch, data), batches, execution.program.limits.payload_bytes
             ),
             concurrency=concurrency,
             tolerated_count=0 if count is None else int(count(turn, branch, data)),

@@ -47,8 +47,14 @@ WHERE arn = :arn AND status = 'RUNNING';
 
 -- name: map_run_end
 UPDATE map_run
-SET status = :status, stopped = :stopped, children = :children, error = :error, cause = :cause
+SET status = :status, stopped = :stopped, items = :items, children = :children, error = :error, cause = :cause
 WHERE arn = :arn AND status = 'RUNNING';
+
+-- name: map_run_note_insert
+INSERT INTO map_run_note (map_run, note) SELECT id, :note FROM map_run WHERE arn = :arn;
+
+-- name: map_run_notes
+SELECT n.note FROM map_run AS m JOIN map_run_note AS n ON n.map_run = m.id WHERE m.arn = :arn ORDER BY n.id;
 
 -- name: map_run_counts
 SELECT e.status, count(*), sum(e.items)

@@ -66,11 +66,20 @@ class MapRunTables(Connections):
             "arn": run.arn,
             "status": run.status,
             "stopped": run.stopped,
+            "items": run.items,
             "children": run.children,
             "error": run.error,
             "cause": run.cause,
         }
         await self.write(lambda connection: connection.execute(STATEMENTS["map_run_end"], values))
+
+    async def map_run_note_add(self, arn: str, note: bytes) -> None:
+        await self.write(
+            lambda connection: connection.execute(STATEMENTS["map_run_note_insert"], {"arn": arn, "note": note})
+        )
+
+    async def map_run_notes(self, arn: str) -> Sequence[bytes]:
+        return [note for (note,) in await self.read("map_run_notes", arn=arn)]
 
     async def map_run_counts(self, arn: str) -> Sequence[ChildCount]:
         return [ChildCount(*row) for row in await self.read("map_run_counts", arn=arn)]

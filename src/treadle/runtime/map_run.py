@@ -1,0 +1,112 @@
+"""A map run at work, as `map_runs.py` keeps it in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from enum import IntEnum
+
+from treadle.engine.map_children import MapChildren
+from treadle.engine.program import Program
+from treadle.engine.signals import TaskSignal
+from treadle.runtime.map_inputs import MapInputs
+from treadle.store.contract import ExecutionRow, ExecutionStatus
+from treadle.store.map_run_contract import MapRun, MapRunStatus
+
+_FAILED: tuple[ExecutionStatus, ...] = ("FAILED", "TIMED_OUT")
+"""What counts against the tolerated failures."""
+
+
+class Phase(IntEnum):
+    OPENING = 0
+    """It is looked for in the store."""
+    WORKING = 1
+    STOPPING = 2
+    """No child is begun any more, and those that run are being aborted."""
+    ENDED = 3
+
+
+class Run:
+    """A map run at work."""
+
+    __slots__ = (
+        "arrived",
+        "attempt",
+        "cause",
+        "children",
+        "counts",
+        "error",
+        "exhausted",
+        "given_up",
+        "inputs",
+        "next",
+        "phase",
+        "planned",
+        "program",
+        "reading",
+        "report",
+        "role_arn",
+        "row",
+        "running",
+        "status",
+        "taken",
+    )
+
+    def __init__(self, row: MapRun, attempt: int = 0) -> None:
+        self.row = row
+        self.attempt = attempt
+        self.phase = Phase.OPENING
+        self.program: Program | None = None
+        """What its children run; None where it is only to be stopped."""
+        self.role_arn = ""
+        self.children: MapChildren | None = None
+        """None where it is only to be stopped."""
+        self.inputs: MapInputs | None = None
+        """Of its children, once it is open."""
+        self.reading: asyncio.Task[None] | None = None
+        """What makes more of the inputs available."""
+        self.report: Callable[[TaskSignal], None] | None = None
+        self.next = 0
+        """The number of the child whose input comes next."""
+        self.exhausted = False
+        """There are no further inputs."""
+        self.taken = bytearray()
+        """Of each place: whether its child was in the store when the run was opened."""
+        self.running: dict[int, tuple[int, int]] = {}
+        """Number to (execution id, items) of the children that run."""
+        self.arrived: list[ExecutionRow] = []
+        """Children that ended while it was opened."""
+        self.counts: dict[ExecutionStatus, tuple[int, int]] = {}
+        """Status to (children, items) of the children that have ended."""
+        self.planned = False
+        """Its next step is under way."""
+        self.given_up = False
+        """Its parent does not wait for it any more."""
+        self.status: MapRunStatus = "SUCCEEDED"
+        """What it ends as."""
+        self.error: str | None = None
+        self.cause: str | None = None
+
+    def is_taken(self, number: int) -> bool:
+        return number < len(self.taken) and self.taken[number] != 0
+
+    def count(self, status: ExecutionStatus, items: int) -> None:
+        children, sum_of_items = self.counts.get(status, (0, 0))
+        self.counts[status] = (children + 1, sum_of_items + items)
+
+    def breached(self) -> bool:
+        """Whether more items have failed than may. With neither bound set, none may."""
+        failed = sum(self.counts[status][1] for status in _FAILED if status in self.counts)
+        count, percentage = self.row.tolerated_count, self.row.tolerated_percentage
+        if count <= 0 and percentage <= 0:
+            return failed > 0
+        if 0 < count < failed:
+            return True
+        # A share of the items says nothing before it is known how many there are.
+        known = self.inputs is None or self.inputs.complete
+        return known and percentage > 0 and failed * 100 > percentage * self.items
+
+    @property
+    def items(self) -> int:
+        """How many it has; as far as is known, while they are being read."""
+        return self.row.items if self.inputs is None else self.inputs.items
