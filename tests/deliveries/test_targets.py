@@ -73,7 +73,7 @@ def test_kinds(arn: str, kind: str | None) -> None:
 async def test_to_a_queue() -> None:
     neighbour = FakeNeighbour(b'{"QueueUrl": "http://localhost/123456789012/orders"}')
     message = Message(id="i", body="text", account="1", region="r", attributes={"a": Attribute("1", "Number")})
-    await Targets(neighbour.calls).send(QUEUE, message)
+    await Targets(neighbour.calls, FakeStepFunctions()).send(QUEUE, message)
     assert [request.account for request in neighbour.sent] == ["123456789012", "123456789012"]
     assert neighbour.body == {
         "QueueUrl": "http://localhost/123456789012/orders",
@@ -85,13 +85,13 @@ async def test_to_a_queue() -> None:
 
 async def test_to_a_fifo_queue() -> None:
     neighbour = FakeNeighbour(b'{"QueueUrl": "http://localhost/q"}')
-    await Targets(neighbour.calls).send(QUEUE + ".fifo", MESSAGE)
+    await Targets(neighbour.calls, FakeStepFunctions()).send(QUEUE + ".fifo", MESSAGE)
     assert (neighbour.body["MessageGroupId"], neighbour.body["MessageDeduplicationId"]) == ("0b1c", "0b1c")
 
 
 async def test_to_a_topic() -> None:
     neighbour = FakeNeighbour(b"<PublishResponse><PublishResult/></PublishResponse>")
-    await Targets(neighbour.calls).send(TOPIC, MESSAGE)
+    await Targets(neighbour.calls, FakeStepFunctions()).send(TOPIC, MESSAGE)
     body = neighbour.sent[0].body
     assert isinstance(body, bytes)
     sent = parse_qs(body.decode())
@@ -101,7 +101,7 @@ async def test_to_a_topic() -> None:
 async def test_to_a_bus() -> None:
     neighbour = FakeNeighbour(b'{"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}')
     message = Message(body="{}", account="1", region="r", source="lambda", detail_type="It", resources=[FUNCTION])
-    await Targets(neighbour.calls).send(BUS, message)
+    await Targets(neighbour.calls, FakeStepFunctions()).send(BUS, message)
     entry = {"EventBusName": BUS, "Source": "lambda", "DetailType": "It", "Detail": "{}", "Resources": [FUNCTION]}
     assert neighbour.body == {"Entries": [entry]}
 
@@ -110,24 +110,21 @@ async def test_to_a_bus() -> None:
 async def test_a_bus_that_refuses(code: str, trouble: type[Exception]) -> None:
     neighbour = FakeNeighbour(b'{"FailedEntryCount": 1, "Entries": [{"ErrorCode": "%s"}]}' % code.encode())
     with pytest.raises(trouble, match=code):
-        await Targets(neighbour.calls).send(BUS, MESSAGE)
+        await Targets(neighbour.calls, FakeStepFunctions()).send(BUS, MESSAGE)
 
 
 async def test_to_a_bucket() -> None:
     neighbour = FakeNeighbour(b"")
     message = Message(body="{}", account="210987654321", region="us-east-1", key="a/b.json")
-    await Targets(neighbour.calls).send("arn:aws:s3:::bucket", message)
+    await Targets(neighbour.calls, FakeStepFunctions()).send("arn:aws:s3:::bucket", message)
     assert (neighbour.sent[0].method, neighbour.sent[0].body) == ("PUT", b"{}")
     assert neighbour.sent[0].target.endswith("/a/b.json")
     assert neighbour.sent[0].account == "210987654321"
 
 
 async def test_to_a_machine() -> None:
-    targets, step_functions = Targets(FakeNeighbour().calls), FakeStepFunctions()
-    with pytest.raises(NotNow):
-        await targets.send(MACHINE, MESSAGE)
-    targets.connect(step_functions)
-    await targets.send(MACHINE, MESSAGE)
+    step_functions = FakeStepFunctions()
+    await Targets(FakeNeighbour().calls, step_functions).send(MACHINE, MESSAGE)
     request = {"stateMachineArn": MACHINE, "name": "0b1c", "input": '{"n":1}'}
     assert step_functions.calls == [("StartExecution", request, "123456789012", "eu-west-1")]
 
@@ -142,8 +139,7 @@ async def test_to_a_machine() -> None:
     ],
 )
 async def test_faults(status: int, code: str, trouble: type[Exception]) -> None:
-    targets = Targets(FakeNeighbour().calls)
-    targets.connect(FakeStepFunctions(ServiceFault(code, "no", status, "id")))
+    targets = Targets(FakeNeighbour().calls, FakeStepFunctions(ServiceFault(code, "no", status, "id")))
     with pytest.raises(trouble, match=f"orders: {code}"):
         await targets.send(MACHINE, MESSAGE)
 
@@ -153,10 +149,10 @@ async def test_nobody_answers(trouble: type[Exception], raised: type[Exception])
     neighbour = FakeNeighbour()
     neighbour.trouble = trouble("gone")
     with pytest.raises(raised, match="gone"):
-        await Targets(neighbour.calls).send(TOPIC, MESSAGE)
+        await Targets(neighbour.calls, FakeStepFunctions()).send(TOPIC, MESSAGE)
 
 
 @pytest.mark.parametrize("arn", [FUNCTION, "arn:aws:dynamodb:eu-west-1:123456789012:table/orders", "x"])
 async def test_what_is_not_sent_to(arn: str) -> None:
     with pytest.raises(Undeliverable, match="nothing can be sent"):
-        await Targets(FakeNeighbour().calls).send(arn, MESSAGE)
+        await Targets(FakeNeighbour().calls, FakeStepFunctions()).send(arn, MESSAGE)

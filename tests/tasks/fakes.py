@@ -65,6 +65,9 @@ class FakeFunctions:
                 raise
         return self.invocation
 
+    async def exists(self, function_arn: str) -> bool:
+        return ":function:nope" not in function_arn
+
     def list(self) -> Sequence[FunctionInfo]:
         return []
 

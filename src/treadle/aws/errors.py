@@ -18,6 +18,7 @@ STATUS: Mapping[str, int] = {
     "NotImplementedException": 501,
     "RequestEntityTooLargeException": 413,
     "RequestTimeoutException": 408,
+    "RequestTooLargeException": 413,
     "SerializationException": 400,
     "ServiceUnavailable": 503,
     "UnknownOperationException": 400,

@@ -85,12 +85,8 @@ _RESOURCES: Mapping[str, tuple[str, bool]] = {
 class Targets:
     """Everything that can be delivered to, but functions."""
 
-    def __init__(self, services: ServiceCalls) -> None:
+    def __init__(self, services: ServiceCalls, step_functions: StepFunctions) -> None:
         self._services = services
-        self._step_functions: StepFunctions | None = None
-
-    def connect(self, step_functions: StepFunctions) -> None:
-        """What starts executions. Before the first of them is to be started."""
         self._step_functions = step_functions
 
     async def send(self, arn: str, message: Message) -> None:
@@ -149,8 +145,6 @@ class Targets:
             raise ServiceFault(refused.get("ErrorCode", ""), refused.get("ErrorMessage", ""), 400, message.id)
 
     async def _to_machine(self, target: Arn, message: Message) -> None:
-        if self._step_functions is None:
-            raise NotNow("the server has not started yet")
         request = {"stateMachineArn": target.text, "name": message.id, "input": message.body}
         await self._step_functions.call("StartExecution", request, account=target.account, region=target.region)
 

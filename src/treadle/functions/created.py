@@ -5,22 +5,25 @@ one it is the latest version. What was looked up is remembered until somebody sa
 
 Code is unpacked before a function is made of it, and again after a restart, when it is first needed: the folder of
 unpacked code is emptied as the server starts, because nothing says whether what lies there is complete. It holds one
-folder for each archive, named by its hash; functions and versions with the same archive share it.
+folder for each archive, named by its hash, and one for each sequence of layers; functions and versions with the same
+archive share it. What no function has any more is removed by `sweeping.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import random
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
+from uuid import uuid4
 
 import msgspec
 from msgspec import Struct
 
-from treadle.functions.archives import unpack
+from treadle.functions.archives import PARTIAL, unpack, unpacked_bytes
 from treadle.functions.contract import FunctionNotFound
 from treadle.functions.function import LATEST as LATEST_QUALIFIER
 from treadle.functions.function import Function
@@ -29,6 +32,17 @@ from treadle.limits import Limits
 from treadle.store.function_contract import LATEST, FunctionAlias, FunctionStore, FunctionVersion
 
 _REMEMBERED = 10_000
+_LAYERS, _REMOVED = "layers-", "removed-"
+"""What the names of some folders begin with."""
+
+
+class LayerUse(Struct, frozen=True):
+    """A layer of a function."""
+
+    arn: str
+    """With its version."""
+    code_bytes: int
+    """Of its archive."""
 
 
 class FunctionSettings(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -45,6 +59,10 @@ class FunctionSettings(Struct, frozen=True, kw_only=True, omit_defaults=True):
     tracing: str = "PassThrough"
     ephemeral_megabytes: int = 512
     log_format: str = "Text"
+    dead_letter: str = ""
+    """ARN of the queue or topic for events that were given up."""
+    layers: tuple[LayerUse, ...] = ()
+    """Their archives are those of `FunctionVersion.layers`."""
 
     @property
     def text(self) -> str:
@@ -87,20 +105,24 @@ class CreatedFunctions:
     def __init__(self, store: FunctionStore, folder: Path, limits: Limits, runtimes: Runtimes | None = None) -> None:
         """`folder`: for unpacked code; all that lies in it is thrown away."""
         self.runtimes = runtimes or Runtimes()
-        self._store = store
+        self.store = store
         self._folder = folder
         self._limits = limits
         self._versions: dict[tuple[str, int], Function] = {}
         self._aliases: dict[tuple[str, str], FunctionAlias] = {}
         self._reserved: dict[str, int] = {}
         self._unpacking: dict[str, asyncio.Lock] = {}
+        self._layers: dict[str, tuple[str, ...]] = {}
+        """The archives in each folder of layers, by its name."""
         self._changes = 0
         """How often something changed: what was read before a change is not remembered after it."""
+        self.changing = asyncio.Lock()
+        """Held by whoever changes a function: what it read still holds when it writes."""
         self._random = random.Random()  # noqa: S311 - which version an invocation gets is no secret
 
     async def open(self) -> None:
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
-        self._reserved = dict(await self._store.function_concurrency("arn:"))
+        self._reserved = dict(await self.store.function_concurrency("arn:"))
 
     def changed(self, arn: str) -> None:
         """Something of the function with this (unqualified) ARN is not what it was."""
@@ -119,22 +141,24 @@ class CreatedFunctions:
         else:
             self._reserved[arn] = reserved
 
-    async def find(self, arn: FunctionArn) -> Function:
-        """The function that an invocation of `arn` runs. Raises FunctionNotFound."""
+    async def find(self, arn: FunctionArn, *, first: bool = False) -> Function:
+        """The function that an invocation of `arn` runs; `first`: of an alias with two versions, that of the first
+        one. Raises FunctionNotFound, ArchiveError, RuntimeMissingError."""
         number = version_number(arn.qualifier)
         if number is None:
             assert arn.qualifier is not None
             alias = await self._alias(arn.unqualified, arn.qualifier)
-            number = self._version_of(alias)
+            number = alias.version if first else self._version_of(alias)
         known = self._versions.get((arn.unqualified, number))
         return await self._load(arn, number) if known is None else known
 
     async def _load(self, arn: FunctionArn, number: int) -> Function:
         changes = self._changes
-        version = await self._store.function_get(arn.unqualified, number)
+        version = await self.store.function_get(arn.unqualified, number)
         if version is None:
             raise FunctionNotFound(f"Function not found: {arn.unqualified}")
         root = await self.folder_of(version)
+        layers = await self.layers_of(version)
         settings = settings_of(version)
         function = Function(
             name=arn.name,
@@ -142,11 +166,13 @@ class CreatedFunctions:
             handler=settings.handler,
             root=root,
             code=root,
+            layers=layers,
             command=self.runtimes.command(
                 Code(
                     runtime=settings.runtime,
                     handler=settings.handler,
                     root=root,
+                    layers=layers,
                     memory_megabytes=settings.memory_megabytes,
                 )
             ),
@@ -168,7 +194,7 @@ class CreatedFunctions:
         if known is not None:
             return known
         changes = self._changes
-        alias = await self._store.function_alias_get(arn, name)
+        alias = await self.store.function_alias_get(arn, name)
         if alias is None:
             raise FunctionNotFound(f"Function not found: {arn}:{name}")
         if changes == self._changes:
@@ -185,24 +211,66 @@ class CreatedFunctions:
         """Where the version's code is, unpacked. Raises FunctionNotFound, ArchiveError."""
         folder = self._folder / version.code_sha256
         if not folder.is_dir():
-            archive = await self._store.function_code(version.code_sha256)
+            archive = await self.store.function_code(version.code_sha256)
             if archive is None:  # deleted since the version was read
                 raise FunctionNotFound(f"Function not found: {version.function_arn}")
-            await self.unpack(version.code_sha256, archive)
+            await self.unpack(version.code_sha256, [archive])
         return folder
 
-    async def unpack(self, code_sha256: str, archive: bytes) -> Path:
-        """The folder with the code of an archive. Raises ArchiveError."""
-        folder = self._folder / code_sha256
-        lock = self._unpacking.setdefault(code_sha256, asyncio.Lock())
+    async def layers_of(self, version: FunctionVersion) -> Path | None:
+        """Where its layers are, unpacked one over the other. Raises FunctionNotFound, ArchiveError."""
+        if not version.layers:
+            return None
+        name = _LAYERS + hashlib.sha256(" ".join(version.layers).encode()).hexdigest()
+        folder = self._folder / name
+        if not folder.is_dir():
+            archives = [await self.store.function_code(code) for code in version.layers]
+            known = [archive for archive in archives if archive is not None]
+            if len(known) < len(archives):  # deleted since the version was read
+                raise FunctionNotFound(f"Function not found: {version.function_arn}")
+            await self.unpack(name, known)
+        self._layers[name] = version.layers
+        return folder
+
+    async def unpacked_bytes(self, version: FunctionVersion) -> int:
+        """Of its code and its layers. Raises FunctionNotFound, ArchiveError."""
+        folders = [await self.folder_of(version), await self.layers_of(version)]
+        return sum([await asyncio.to_thread(unpacked_bytes, folder) for folder in folders if folder is not None])
+
+    async def unpack(self, name: str, archives: Sequence[bytes]) -> Path:
+        """The folder of that name with the contents of archives. Raises ArchiveError."""
+        folder = self._folder / name
+        lock = self._unpacking.setdefault(name, asyncio.Lock())
         try:
             async with lock:
                 if not folder.is_dir():
-                    await asyncio.to_thread(unpack, archive, folder, self._limits)
+                    await asyncio.to_thread(unpack, archives, folder, self._limits)
         finally:
             if not lock.locked():
-                self._unpacking.pop(code_sha256, None)
+                self._unpacking.pop(name, None)
         return folder
+
+    async def unneeded(self) -> Sequence[Path]:
+        """Folders with code that no function has any more."""
+        found = []
+        for folder in await asyncio.to_thread(_folders, self._folder):
+            archives = self._layers.get(folder.name, (folder.name,))
+            if not all([await self.store.function_has_code(code) for code in archives]):
+                found.append(folder)
+        return found
+
+    def remove(self, folder: Path) -> Path:
+        """Give up a folder with code, at once; what was in it is left for the caller to delete."""
+        self._layers.pop(folder.name, None)
+        return folder.rename(folder.with_name(_REMOVED + uuid4().hex))
+
+
+def _folders(folder: Path) -> list[Path]:
+    """Those with code, complete."""
+    try:
+        return [each for each in folder.iterdir() if not each.name.startswith((PARTIAL, _REMOVED))]
+    except FileNotFoundError:
+        return []
 
 
 _Q = TypeVar("_Q")

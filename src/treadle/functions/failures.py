@@ -21,19 +21,30 @@ _BEFORE_PATHS = (b'File \\"', b"(", b"file://", b"at ", b"- ", b'"')
 last two in the list of who required a module, and on the line before a syntax error)."""
 
 
+TIMED_OUT = "Sandbox.Timedout"
+EXITED = "Runtime.ExitError"
+
+
 def timed_out(request_id: str, seconds: float) -> bytes:
-    return _document("Sandbox.Timedout", f"RequestId: {request_id} Error: Task timed out after {seconds:.2f} seconds")
+    return _document(TIMED_OUT, f"RequestId: {request_id} Error: {reason_of_time_out(seconds)}")
+
+
+def reason_of_time_out(seconds: float) -> str:
+    return f"Task timed out after {seconds:.2f} seconds"
 
 
 def exited(request_id: str, return_code: int) -> bytes:
-    """The worker's process ended by itself. `return_code` is negative for a signal, as in asyncio."""
+    """The worker's process ended by itself."""
+    return _document(EXITED, f"RequestId: {request_id} Error: {reason_of_exit(return_code)}")
+
+
+def reason_of_exit(return_code: int) -> str:
+    """`return_code` is negative for a signal, as in asyncio."""
     if return_code == 0:
-        reason = "Runtime exited without providing a reason"
-    elif return_code > 0:
-        reason = f"Runtime exited with error: exit status {return_code}"
-    else:
-        reason = f"Runtime exited with error: signal: {_signal_text(-return_code)}"
-    return _document("Runtime.ExitError", f"RequestId: {request_id} Error: {reason}")
+        return "Runtime exited without providing a reason"
+    if return_code > 0:
+        return f"Runtime exited with error: exit status {return_code}"
+    return f"Runtime exited with error: signal: {_signal_text(-return_code)}"
 
 
 def too_large(limit: int) -> bytes:
@@ -68,6 +79,11 @@ def unusable(reason: str) -> bytes:
 def shut_down(request_id: str) -> bytes:
     """The server stops. Ours: Lambda never stops."""
     return _document("Sandbox.Shutdown", f"RequestId: {request_id} Error: Treadle is shutting down")
+
+
+def is_of_the_system(document: bytes) -> bool:
+    """Whether the server could not run the function, and said so here: no fault of the function's, and gone later."""
+    return document.startswith((b'{"errorType":"Sandbox.Failure"', b'{"errorType":"Sandbox.Shutdown"'))
 
 
 def with_lambda_paths(document: bytes, task_root: Path) -> bytes:

@@ -9,16 +9,20 @@ from uuid import uuid4
 from msgspec import Struct
 
 from treadle.aws.errors import ApiError
+from treadle.aws.functions.code_tokens import CodeTokens
 from treadle.aws.functions.names import FunctionName, arn_prefix, function_not_found, read_name
 from treadle.aws.service import Caller
 from treadle.aws.tokens import PageTokens
 from treadle.clock import Clock
 from treadle.deliveries.event_sources import EventSources
+from treadle.deliveries.invocations import EventIntake
 from treadle.functions.created import CreatedFunctions, version_number
 from treadle.functions.local import LocalFunctions
+from treadle.functions.upkeep import Upkeep
 from treadle.limits import Limits
 from treadle.store.contract import Store
 from treadle.store.function_contract import FunctionVersion
+from treadle.tasks.service_calls import ServiceCalls
 
 _PAGE_ITEMS = 50
 """Items of a listing, if a request does not say (Lambda's documentation), and the most that it gives."""
@@ -32,14 +36,28 @@ class Backend(Struct, frozen=True, kw_only=True):
     functions: LocalFunctions
     created: CreatedFunctions
     sources: EventSources
+    events: EventIntake
     clock: Clock
     limits: Limits
     tokens: PageTokens
+    code_tokens: CodeTokens
+    services: ServiceCalls
+    """Where code in S3 is fetched from."""
 
     @property
     def changes(self) -> asyncio.Lock:
         """Held by whoever changes a function."""
         return self.created.changing
+
+    @property
+    def upkeep(self) -> Upkeep:
+        assert self.functions.upkeep is not None
+        return self.functions.upkeep
+
+    def changed(self, arn: str) -> None:
+        """Something of the function with this (unqualified) ARN is not what it was."""
+        self.created.changed(arn)
+        self.upkeep.changed(arn)
 
 
 class Call(Struct, frozen=True):

@@ -1,7 +1,7 @@
 """A function's configuration: from the members of a request to the settings that are kept, and back.
 
-Members that stand for something Treadle does not have are taken if they ask for nothing (an empty list of layers),
-and refused otherwise: a function that needs its layer would fail later, and say less.
+Members that stand for something Treadle does not have are taken if they ask for nothing (an empty list of file systems),
+and refused otherwise: a function that needs its file system would fail later, and say less.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from treadle.aws.errors import ApiError, not_implemented
 from treadle.aws.functions.names import version_arn
+from treadle.deliveries.targets import kind_of
 from treadle.functions.created import FunctionArn, FunctionSettings, settings_of, version_qualifier
 from treadle.functions.function import Function
 from treadle.functions.runtimes import Code, RuntimeMissingError, Runtimes
@@ -32,12 +33,10 @@ _ABSENT: dict[str, Any] = {
     "AcceleratorConfig": None,
     "CapacityProviderConfig": None,
     "CodeSigningConfigArn": "",
-    "DeadLetterConfig": {"TargetArn": ""},
     "DurableConfig": None,
     "FileSystemConfigs": [],
     "ImageConfig": {},
     "KMSKeyArn": "",
-    "Layers": [],
     "PackageType": "Zip",
     "PublishTo": None,
     "RuntimeConfig": None,
@@ -75,6 +74,8 @@ def changed_settings(
         changes["architecture"] = request["Architectures"][0]
     if "EphemeralStorage" in request:
         changes["ephemeral_megabytes"] = request["EphemeralStorage"]["Size"]
+    if "DeadLetterConfig" in request:
+        changes["dead_letter"] = _dead_letter(request["DeadLetterConfig"].get("TargetArn", ""))
     if "TracingConfig" in request:
         changes["tracing"] = request["TracingConfig"].get("Mode", "PassThrough")
     if request.get("LoggingConfig", {}).get("LogFormat", "Text") != "Text":
@@ -102,6 +103,14 @@ def _check(settings: FunctionSettings, limits: Limits, runtimes: Runtimes) -> No
         )
     except RuntimeMissingError as error:
         raise ApiError("InvalidParameterValueException", f"{error}.") from error
+
+
+def _dead_letter(arn: str) -> str:
+    """Raises InvalidParameterValueException."""
+    if arn and (kind_of(arn) not in ("sqs", "sns") or arn.endswith(".fifo")):
+        text = f"The dead-letter target must be a standard SQS queue or SNS topic, not '{arn}'."
+        raise ApiError("InvalidParameterValueException", text)
+    return arn
 
 
 def _environment(variables: dict[str, str]) -> dict[str, str]:
@@ -148,6 +157,8 @@ def shown(version: FunctionVersion, *, qualified: bool) -> dict[str, Any]:
 
 def _settings_shown(name: str, settings: FunctionSettings) -> dict[str, Any]:
     environment = {"Environment": {"Variables": settings.environment}} if settings.environment else {}
+    layers = [{"Arn": use.arn, "CodeSize": use.code_bytes} for use in settings.layers]
+    dead_letter = {"DeadLetterConfig": {"TargetArn": settings.dead_letter}} if settings.dead_letter else {}
     return {
         "FunctionName": name,
         "Runtime": settings.runtime,
@@ -157,6 +168,8 @@ def _settings_shown(name: str, settings: FunctionSettings) -> dict[str, Any]:
         "Timeout": settings.timeout_seconds,
         "MemorySize": settings.memory_megabytes,
         **environment,
+        **dead_letter,
+        **({"Layers": layers} if layers else {}),
         "TracingConfig": {"Mode": settings.tracing},
         "State": "Active",
         "LastUpdateStatus": "Successful",

@@ -23,15 +23,40 @@ async def invoke(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     for member in ("DurableExecutionName", "TenantId"):
         if member in request:
             raise not_implemented(f"invocations with {member}")
-    if kind == "Event":
-        raise not_implemented("asynchronous invocations (InvocationType Event)")
     payload = _payload(call, request.get("Payload", b""))
     client_context = _client_context(call, request)
+    if kind == "Event":
+        await _accept(call, named, payload, client_context)
+        return {"StatusCode": 202}
     if kind == "DryRun":
         if not call.in_folder(named.name):
             await call.version(named)
         return {"StatusCode": 204}
     return _answer(await _run(call, named, payload, client_context), request)
+
+
+async def invoke_async(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """The older, deprecated form of an asynchronous invocation."""
+    await _accept(call, call.named(request), _payload(call, request["InvokeArgs"]), None)
+    return {"Status": 202}
+
+
+async def _accept(call: Call, named: FunctionName, payload: bytes, client_context: str | None) -> None:
+    """The event is on disk when this returns. Raises ApiError."""
+    most = call.backend.limits.event_payload_bytes
+    if len(payload) > most:
+        text = f"{len(payload)} byte payload is too large for the Event invocation type (limit {most} bytes)"
+        raise ApiError("RequestTooLargeException", text)
+    try:
+        await call.backend.events.accept(
+            payload,
+            function_arn=named.qualified_arn,
+            request_id=call.caller.request_id,
+            trace_id=call.caller.trace_header,
+            client_context=client_context,
+        )
+    except FunctionNotFound as error:
+        raise function_not_found(named.qualified_arn) from error
 
 
 async def _run(call: Call, named: FunctionName, payload: bytes, client_context: str | None) -> Invocation:

@@ -8,12 +8,23 @@ from typing import Any
 
 from treadle.aws import model
 from treadle.aws.errors import not_implemented
-from treadle.aws.functions import aliases, concurrency, event_sources, functions, invoke, permissions, tags, versions
+from treadle.aws.functions import (
+    aliases,
+    concurrency,
+    event_configs,
+    event_sources,
+    functions,
+    invoke,
+    permissions,
+    tags,
+    versions,
+)
 from treadle.aws.functions.call import Backend, Call
 from treadle.aws.service import Caller
 from treadle.aws.tokens import PageTokens
 from treadle.clock import Clock
 from treadle.deliveries.event_sources import EventSources
+from treadle.deliveries.invocations import EventIntake
 from treadle.functions.created import CreatedFunctions
 from treadle.functions.local import LocalFunctions
 from treadle.limits import Limits
@@ -32,21 +43,26 @@ OPERATIONS: dict[str, Operation] = {
     "DeleteEventSourceMapping": event_sources.delete_event_source_mapping,
     "DeleteFunction": functions.delete_function,
     "DeleteFunctionConcurrency": concurrency.delete_function_concurrency,
+    "DeleteFunctionEventInvokeConfig": event_configs.delete_function_event_invoke_config,
     "GetAccountSettings": concurrency.get_account_settings,
     "GetAlias": aliases.get_alias,
     "GetEventSourceMapping": event_sources.get_event_source_mapping,
     "GetFunction": functions.get_function,
     "GetFunctionConcurrency": concurrency.get_function_concurrency,
     "GetFunctionConfiguration": functions.get_function_configuration,
+    "GetFunctionEventInvokeConfig": event_configs.get_function_event_invoke_config,
     "GetPolicy": permissions.get_policy,
     "Invoke": invoke.invoke,
+    "InvokeAsync": invoke.invoke_async,
     "ListAliases": aliases.list_aliases,
     "ListEventSourceMappings": event_sources.list_event_source_mappings,
+    "ListFunctionEventInvokeConfigs": event_configs.list_function_event_invoke_configs,
     "ListFunctions": functions.list_functions,
     "ListTags": tags.list_tags,
     "ListVersionsByFunction": versions.list_versions_by_function,
     "PublishVersion": versions.publish_version,
     "PutFunctionConcurrency": concurrency.put_function_concurrency,
+    "PutFunctionEventInvokeConfig": event_configs.put_function_event_invoke_config,
     "RemovePermission": permissions.remove_permission,
     "TagResource": tags.tag_resource,
     "UntagResource": tags.untag_resource,
@@ -54,6 +70,7 @@ OPERATIONS: dict[str, Operation] = {
     "UpdateEventSourceMapping": event_sources.update_event_source_mapping,
     "UpdateFunctionCode": functions.update_function_code,
     "UpdateFunctionConfiguration": functions.update_function_configuration,
+    "UpdateFunctionEventInvokeConfig": event_configs.update_function_event_invoke_config,
 }
 """What is served. Every other operation of the model answers that it is not implemented yet."""
 
@@ -73,7 +90,7 @@ class FunctionService:
 
     def body_bytes(self, operation: str) -> int:
         limits = self._backend.limits
-        if operation == "Invoke":
+        if operation in ("Invoke", "InvokeAsync"):
             return limits.function_request_bytes
         if operation in _WITH_CODE:
             # An archive in Base64, and a request about it.
@@ -99,6 +116,7 @@ async def function_service(
     functions: LocalFunctions,
     created: CreatedFunctions,
     sources: EventSources,
+    events: EventIntake,
     clock: Clock,
     limits: Limits,
 ) -> FunctionService:
@@ -108,6 +126,7 @@ async def function_service(
         functions=functions,
         created=created,
         sources=sources,
+        events=events,
         clock=clock,
         limits=limits,
         tokens=PageTokens(await store.secret()),
