@@ -3,11 +3,18 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 
+from treadle.document import Document
 from treadle.language.resources import parse_resource
+from treadle.limits import DEFAULT_LIMITS
+from treadle.neighbours.directory import Neighbours
 from treadle.tasks.contract import TaskOutcome
 from treadle.tasks.dispatch import Dispatch
+from treadle.tasks.service_calls import ServiceCalls
 
+from .fake_neighbour import HOST
+from .fake_service import FakeService
 from .fakes import FUNCTION, INVOKE, FakeFunctions, request
 
 
@@ -103,10 +110,21 @@ async def test_a_bug_fails_the_task_and_is_logged(caplog: pytest.LogCaptureFixtu
         (FUNCTION + ":PROD", None),
         ("arn:aws-cn:lambda:cn-north-1:1:function:x", None),
         (INVOKE, None),
-        ("arn:aws:states:::sqs:sendMessage", "Treadle does not run 'sqs:sendMessage' tasks yet"),
+        (
+            "arn:aws:states:::sqs:sendMessage",
+            "Nobody answers for 'sqs' at this server: AWS_ENDPOINT_URL_SQS names an endpoint for it",
+        ),
+        (
+            "arn:aws:states:::mediaconvert:createJob.sync",
+            "Nobody answers for 'mediaconvert' at this server: AWS_ENDPOINT_URL_MEDIACONVERT names an endpoint for it",
+        ),
+        ("arn:aws:states:::eks:runJob.sync", "Treadle does not run 'eks:runJob.sync' tasks yet"),
         (INVOKE + ".waitForTaskToken", None),
         (INVOKE + ".sync", "Treadle does not run 'lambda:invoke.sync' tasks yet"),
-        ("arn:aws:states:::aws-sdk:lambda:invoke", "Treadle does not run 'aws-sdk:lambda:invoke' tasks yet"),
+        (
+            "arn:aws:states:::aws-sdk:lambda:invoke",
+            "Nobody answers for 'lambda' at this server: AWS_ENDPOINT_URL_LAMBDA names an endpoint for it",
+        ),
         ("arn:aws:states:eu-west-1:123456789012:activity:a", None),
         ("arn:aws:states:::states:startExecution", None),
         ("arn:aws:states:::states:startExecution.sync:2", None),
@@ -123,3 +141,54 @@ async def test_refuses_what_is_not_built(resource: str, refusal: str | None) -> 
     if refusal is not None:  # whoever did not ask is told so when it runs
         dispatch.run(request(resource), reports)
         assert (await reports.next()).cause == refusal
+
+
+QUERY = "arn:aws:states:::athena:startQueryExecution.sync"
+
+
+async def test_a_server_that_stops_leaves_jobs_alone() -> None:
+    service = FakeService(GetQueryExecution=[{"QueryExecution": {"Status": {"State": "RUNNING"}}}])
+    calls = ServiceCalls(Neighbours(service, {}, DEFAULT_LIMITS), DEFAULT_LIMITS, HOST)
+    dispatch, reports = Dispatch(FakeFunctions(), services=calls), Reports()
+    asked = replace(request(QUERY, {"QueryString": "SELECT 1"}), submitted=Document({"QueryExecutionId": "q"}))
+    dispatch.run(asked, reports)
+    await asyncio.wait_for(service.arrived.wait(), 20)
+    dispatch.close()
+    await asyncio.wait_for(dispatch.ended(), 20)
+    assert {operation for operation, _ in service.asked} == {"GetQueryExecution"}
+    assert not reports.outcomes
+
+
+async def test_a_job_is_cancelled_before_the_server_ends() -> None:
+    service = FakeService(GetQueryExecution=[{"QueryExecution": {}}], StopQueryExecution=[{}])
+    calls = ServiceCalls(Neighbours(service, {}, DEFAULT_LIMITS), DEFAULT_LIMITS, HOST)
+    dispatch = Dispatch(FakeFunctions(), services=calls)
+    asked = replace(request(QUERY, {"QueryString": "SELECT 1"}), submitted=Document({"QueryExecutionId": "q"}))
+    dispatch.run(asked, Reports())
+    await asyncio.wait_for(service.arrived.wait(), 20)
+    dispatch.cancel(asked.token)
+    await asyncio.wait_for(dispatch.ended(), 20)
+    assert service.last == ("StopQueryExecution", {"QueryExecutionId": "q"})
+
+
+@pytest.mark.parametrize(
+    ("resource", "parameters", "problem"),
+    [
+        (FUNCTION, {"anything": 1}, None),
+        (INVOKE, {}, "The field 'FunctionName' is required but was missing"),
+        (
+            "arn:aws:states:::states:startExecution",
+            {"Name": "n"},
+            "The field 'StateMachineArn' is required but was missing",
+        ),
+        ("arn:aws:states:::sqs:sendMessage", {"Body": 1}, "The field 'Body' is not supported by Step Functions"),
+        ("arn:aws:states:::aws-sdk:sqs:sendMessage", [], "The Parameters are not an object"),
+        ("arn:aws:states:::aws-sdk:sfn:stopExecution", {"Cause": {}}, None),
+        (QUERY, {"QueryString": "SELECT 1"}, None),
+        ("arn:aws:states:::aws-sdk:nosuch:thing", {"anything": 1}, None),
+    ],
+)
+async def test_whose_parameters_are_checked(resource: str, parameters: object, problem: str | None) -> None:
+    parsed = parse_resource(resource)
+    assert parsed is not None
+    assert Dispatch(FakeFunctions()).unusable(parsed, Document(parameters)) == problem

@@ -9,62 +9,21 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from treadle.document import Document, decode, encode
+from treadle.document import Document, decode
 from treadle.limits import DEFAULT_LIMITS, Limits
-from treadle.neighbours.contract import Incoming, NeighbourUnavailable, Outgoing
+from treadle.neighbours.contract import NeighbourUnavailable
 from treadle.neighbours.directory import Neighbours
 from treadle.tasks.contract import TaskOutcome
 from treadle.tasks.integration_table import INTEGRATIONS
 from treadle.tasks.jobs import JobTask, run_job
 from treadle.tasks.service_calls import ServiceCalls
 
-from .fake_neighbour import HOST, Reply
+from .fake_neighbour import HOST
+from .fake_service import Answer, FakeService
 from .fakes import request
 
 LIMITS = replace(DEFAULT_LIMITS, job_poll_seconds_min=0, job_poll_seconds_max=0, job_cancel_seconds=0.05)
 TOKEN = "the-token"
-
-Answer = dict[str, Any] | int | Exception
-"""Members of the answer; a status that refuses; or no answer at all."""
-
-
-class FakeService:
-    """Answers every operation of the AWS JSON protocol: each time with the next answer it has, or the last one."""
-
-    def __init__(self, **answers: list[Answer]) -> None:
-        self.answers = answers
-        self.asked: list[tuple[str, Any]] = []
-        self.tokens: list[str | None] = []
-        self.hold: dict[str, asyncio.Event] = {}
-        """By operation: when it is answered."""
-        self.arrived = asyncio.Event()
-
-    async def send(self, asked: Outgoing) -> Incoming:
-        headers = {name.decode().lower(): value.decode() for name, value in asked.headers}
-        operation = headers["x-amz-target"].partition(".")[2]
-        assert isinstance(asked.body, bytes)
-        self.asked.append((operation, decode(asked.body)))
-        self.tokens.append(headers.get("x-treadle-task-token"))
-        self.arrived.set()
-        if operation in self.hold:
-            await self.hold[operation].wait()
-        answers = self.answers[operation]
-        answer = answers.pop(0) if len(answers) > 1 else answers[0]
-        if isinstance(answer, Exception):
-            raise answer
-        if isinstance(answer, int):
-            code = {400: "InvalidParameterException", 404: "ResourceNotFoundException", 429: "ThrottlingException"}
-            return Reply(answer, encode({"__type": code.get(answer, "ServerException"), "message": "No."}).encode(), {})
-        return Reply(200, encode(answer).encode(), {})
-
-    async def close(self) -> None: ...
-
-    def times(self, operation: str) -> int:
-        return sum(name == operation for name, _ in self.asked)
-
-    @property
-    def last(self) -> tuple[str, Any]:
-        return self.asked[-1]
 
 
 class Run:

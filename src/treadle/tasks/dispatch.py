@@ -23,6 +23,7 @@ from treadle.document import Document
 from treadle.functions.contract import Functions
 from treadle.language.resources import Resource
 from treadle.limits import DEFAULT_LIMITS, Limits
+from treadle.neighbours.catalogue import catalogue
 from treadle.tasks import apigateway_invoke, http_request, lambda_invoke, optimised, sdk_call, start_execution
 from treadle.tasks.apigateway_invoke import ApiTasks
 from treadle.tasks.contract import EventInvocations, StepFunctions, TaskOutcome, TaskRequest
@@ -270,7 +271,20 @@ def refuses(resource: Resource, known: Known) -> str | None:
     """Why no task of `resource` can be run, whatever its parameters, or None if it can."""
     if resource.kind == "activity" or _performer(resource, known) is not None:
         return None
+    client = _client(resource)
+    if client is not None and not known(client):
+        variable = catalogue().services[client].variable
+        return f"Nobody answers for '{client}' at this server: {variable} names an endpoint for it"
     return f"Treadle does not run '{resource.resource_type}:{resource.resource}' tasks yet"
+
+
+def _client(resource: Resource) -> str | None:
+    """botocore's name of the service that a task of the resource calls, where it is another than Treadle's own."""
+    integration = integration_of(resource)
+    if integration is not None:
+        return integration.service.client
+    operation = operation_of(resource)
+    return None if operation is None else str(operation.service_model.service_name)
 
 
 def _performer(resource: Resource, known: Known) -> Perform | None:
