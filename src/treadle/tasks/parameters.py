@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from treadle.tasks.contract import TaskOutcome, TaskRequest
-
 NO_OBJECT = "The Parameters are not an object"
 
 
@@ -17,10 +15,3 @@ def missing(field: str) -> str:
 
 def malformed(field: str) -> str:
     return f"The value of the field '{field}' has an invalid format"
-
-
-def unusable(request: TaskRequest, problem: str) -> TaskOutcome:
-    """The failure of a task whose parameters have this problem. The text is AWS's (recorded:
-    services/apigetway_task_service--invoke_with_headers--singleStringHeader)."""
-    cause = f"The Parameters '{request.input.text}' could not be used to start the Task: [{problem}]"
-    return TaskOutcome(error="States.Runtime", cause=cause)
