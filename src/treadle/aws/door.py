@@ -2,7 +2,8 @@
 
 A request passes through these steps, and the first that objects answers it; nothing has happened until then:
 
-1. the path: what stands below `/_treadle/` is Treadle's own and no AWS service (extension/);
+1. the path: what stands below `/_treadle/` is Treadle's own and no AWS service (extension/). Then the host, or the
+   path: what users have made to be called, such as an API of API Gateway (execute_api/);
 2. the protocol and the service. X-Amz-Target names a service behind AWS JSON; otherwise the credential scope of the
    signature names one behind REST-JSON, or, if there is none, the service that has an operation of this method and
    path. What is for a service that Treadle does not serve is passed on (addressing.py, passing.py);
@@ -52,6 +53,16 @@ class Extension(Protocol):
 
 
 class Door:
+class Site(Protocol):
+    """What answers at hosts or paths of its own, and is no service of AWS but something that a user has made there."""
+
+    def speaks(self, request: Request) -> bool: ...
+
+    async def answer(self, request: Request) -> Answer:
+        """Raises ApiError, ClientGoneError."""
+        ...
+
+
     def __init__(
         self,
         services: Iterable[JsonService],
@@ -62,6 +73,7 @@ class Door:
         *,
         rest_services: Iterable[RestService] = (),
         on_failure: Callable[[StoreUnusable], None] = lambda error: None,
+        sites: Iterable[Site] = (),
     ) -> None:
         """`on_failure` is told, with each request that meets it, that the store cannot be used any more."""
         self._on_failure = on_failure
@@ -73,6 +85,7 @@ class Door:
         self._passing = passing
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        self._sites = tuple(sites)
         if scope["type"] != "http":
             raise RuntimeError(f"the door takes HTTP requests only, not {scope['type']}")
         request_id = str(uuid4())
@@ -114,6 +127,9 @@ class Door:
         asked = self._find(request)
         if isinstance(asked, AwsService):
             return await self._passing.answer(asked, request, request_id)
+        site = next((site for site in self._sites if site.speaks(request)), None)
+        if site is not None:
+            return await site.answer(request)
         return await self._guarded(self._carry_out(asked, request, request_id), request_id, asked.refusal)
 
     async def _carry_out(self, asked: Asked, request: Request, request_id: str) -> Answer:

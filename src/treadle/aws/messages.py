@@ -29,7 +29,7 @@ class ClientGoneError(Exception):
 class Request:
     """The head of a request; the body is read on demand."""
 
-    __slots__ = ("_limits", "complete", "headers", "method", "path", "query", "raw_path", "receive")
+    __slots__ = ("_limits", "complete", "headers", "method", "path", "query", "raw_path", "receive", "scheme", "source")
 
     def __init__(self, scope: MutableMapping[str, Any], receive: Receive, limits: Limits) -> None:
         self.method: str = scope["method"]
@@ -39,6 +39,9 @@ class Request:
         self.query: bytes = scope["query_string"]
         self.headers: list[tuple[bytes, bytes]] = scope["headers"]
         """Names in lower case."""
+        self.source: str = (scope.get("client") or ("",))[0]
+        """The address that it comes from; empty if that is not known."""
+        self.scheme: str = scope.get("scheme", "http")
         self.receive = receive
         self.complete = False
         """Whether the body was read to its end."""
