@@ -18,13 +18,18 @@ workflow. Of all endpoints together, as many are asked at once as there may be w
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 from treadle.document import decode
 from treadle.functions import failures
 from treadle.functions.contract import Invocation
+from treadle.functions.function import Function
+from treadle.functions.logs import LogSink, LogStream
+from treadle.functions.options import FunctionOptions
+from treadle.functions.platform_lines import Report, Status
 from treadle.functions.worker import Request, event_headers
-from treadle.limits import Limits
+from treadle.functions.worker_log import WorkerLog
 
 if TYPE_CHECKING:
     import aiohttp
@@ -32,9 +37,17 @@ if TYPE_CHECKING:
 _FUNCTION_ERROR = "X-Amz-Function-Error"
 
 
+class _NotReached(Exception):
+    """There was no answer, or not all of it."""
+
+
 class Endpoints:
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+    def __init__(self, options: FunctionOptions, sink: LogSink) -> None:
+        self._options = options
+        self._limits = limits = options.limits
+        self._sink = sink
+        self._streams: dict[tuple[str, str], LogStream] = {}
+        """By key and version of the function."""
         self._turns = asyncio.Semaphore(limits.function_workers)
         self._session: aiohttp.ClientSession | None = None
 
@@ -43,24 +56,58 @@ class Endpoints:
         if self._session is not None:
             await self._session.close()
 
-    async def run(self, url: str, request: Request) -> Invocation:
-        import aiohttp  # it takes a while, and few servers need it
-
+    async def run(self, function: Function, request: Request) -> Invocation:
+        """`function` has a URL."""
+        assert function.url is not None
         async with self._turns:
+            log = self._log(function)
+            log.started(request.request_id)
+            began = time.perf_counter()
+            status: Status = "success"
+            error_type = reason = None
             try:
                 async with asyncio.timeout(request.timeout_seconds):
-                    payload, failed = await self._ask(url, request)
+                    payload, status = await self._ask(function.url, request)
             except TimeoutError:
-                payload, failed = failures.timed_out(request.request_id, request.timeout_seconds), True
-            except (aiohttp.ClientError, OSError, ValueError, RuntimeError) as error:
-                # ValueError: what aiohttp makes of a URL that it cannot use; RuntimeError: of a session that is closed.
-                reason = f"{type(error).__name__}: {error}"
-                payload, failed = failures.endpoint_not_reached(request.request_id, reason), True
-        error_kind = "Unhandled" if failed else None
-        return Invocation(payload=payload, request_id=request.request_id, function_error=error_kind)
+                payload = failures.timed_out(request.request_id, request.timeout_seconds)
+                status, error_type = "timeout", failures.TIMED_OUT
+                reason = failures.reason_of_time_out(request.timeout_seconds)
+            except _NotReached as error:
+                payload = failures.endpoint_not_reached(request.request_id, str(error))
+                status, error_type, reason = "failure", failures.NOT_REACHED, str(error)
+            report = Report(
+                request_id=request.request_id,
+                milliseconds=(time.perf_counter() - began) * 1_000,
+                status=status,
+                error_type=error_type,
+                reason=reason,
+            )
+            tail = log.ended(report)
+        error_kind = None if status == "success" else "Unhandled"
+        return Invocation(payload=payload, request_id=request.request_id, function_error=error_kind, log=tail)
 
-    async def _ask(self, url: str, request: Request) -> tuple[bytes, bool]:
-        """The answer, and whether it is an error document."""
+    def _log(self, function: Function) -> WorkerLog:
+        """Of one invocation; all of a function, as long as it is what it is, go to one stream."""
+        key = function.key, function.version
+        if key not in self._streams:
+            for old in [each for each in self._streams if each[0] == function.key]:
+                del self._streams[old]
+            self._streams[key] = LogStream.of_new_worker(function, self._options.account, self._options.region)
+        return WorkerLog(function, self._streams[key], self._sink, self._limits.function_log_tail_bytes)
+
+    async def _ask(self, url: str, request: Request) -> tuple[bytes, Status]:
+        """The answer or error document. Raises _NotReached."""
+        import aiohttp  # it takes a while, and few servers need it
+
+        try:
+            return await self._asked(url, request)
+        except (aiohttp.ClientError, OSError, ValueError, RuntimeError) as error:
+            # ValueError: what aiohttp makes of a URL that it cannot use; RuntimeError: of a session that is closed.
+            if isinstance(error, TimeoutError):
+                raise
+            raise _NotReached(f"{type(error).__name__}: {error}") from error
+
+    async def _asked(self, url: str, request: Request) -> tuple[bytes, Status]:
         headers = {"Content-Type": "application/json", **dict(event_headers(request))}
         headers["X-Amzn-Trace-Id"] = headers.get("Lambda-Runtime-Trace-Id", "")
         async with self._open().post(url, data=request.payload, headers=headers, allow_redirects=False) as response:
@@ -68,12 +115,12 @@ class Endpoints:
             async for part in response.content.iter_any():
                 body += part
                 if len(body) > self._limits.function_request_bytes:
-                    return failures.too_large(self._limits.function_request_bytes), True
+                    return failures.too_large(self._limits.function_request_bytes), "error"
             if 200 <= response.status < 300:
-                return bytes(body) or b"null", _FUNCTION_ERROR in response.headers
+                return bytes(body) or b"null", "error" if _FUNCTION_ERROR in response.headers else "success"
             if _is_error_document(bytes(body)):
-                return bytes(body), True
-            return failures.endpoint_refused(request.request_id, response.status, response.reason or ""), True
+                return bytes(body), "error"
+            return failures.endpoint_refused(request.request_id, response.status, response.reason or ""), "error"
 
     def _open(self) -> aiohttp.ClientSession:
         import aiohttp

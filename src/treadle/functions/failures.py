@@ -23,6 +23,7 @@ last two in the list of who required a module, and on the line before a syntax e
 
 TIMED_OUT = "Sandbox.Timedout"
 EXITED = "Runtime.ExitError"
+NOT_REACHED = "Endpoint.ConnectionError"
 
 
 def timed_out(request_id: str, seconds: float) -> bytes:
@@ -67,7 +68,7 @@ def endpoint_refused(request_id: str, status: int, reason: str) -> bytes:
 
 def endpoint_not_reached(request_id: str, reason: str) -> bytes:
     """Ours, likewise."""
-    return _document("Endpoint.ConnectionError", f"RequestId: {request_id} Error: {reason}")
+    return _document(NOT_REACHED, f"RequestId: {request_id} Error: {reason}")
 
 
 def unusable(reason: str) -> bytes:

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from msgspec import Struct
 
 LATEST = "$LATEST"
+
+
+class Logging(Struct, frozen=True, kw_only=True):
+    """What a function's LoggingConfig says."""
+
+    format: Literal["Text", "JSON"] = "Text"
+    application_level: str | None = None
+    """Of lines of the function's own, in JSON; what is below it the runtime leaves out. None: it is not told any."""
+    system_level: str = "INFO"
+    """Of Lambda's own events, in JSON."""
+    group: str | None = None
+    """None: /aws/lambda/NAME."""
 
 
 class Function(Struct, frozen=True, kw_only=True):
@@ -19,6 +32,8 @@ class Function(Struct, frozen=True, kw_only=True):
     directory."""
     code: Path
     """The function's file or folder."""
+    layers: Path | None = None
+    """The folder that Lambda has at /opt: all its layers, one over the other; None: it has none."""
     command: tuple[str, ...]
     """What a worker runs; nothing if there is a `url`."""
     runtime: str
@@ -33,5 +48,8 @@ class Function(Struct, frozen=True, kw_only=True):
     region: str | None = None
     account: str | None = None
     """Where the function is, and whose; None: wherever it is asked for."""
+    provisioned: bool = False
+    """Its worker was started before an invocation needed it."""
+    logging: Logging = Logging()
     url: str | None = None
     """Somebody else's HTTP endpoint that is the function, and no worker."""

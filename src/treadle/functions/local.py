@@ -24,7 +24,7 @@ from treadle.functions.created import CreatedFunctions, FunctionArn
 from treadle.functions.endpoints import Endpoints
 from treadle.functions.function import Function
 from treadle.functions.guardian import Guardian
-from treadle.functions.logs import LogFiles, LogSink
+from treadle.functions.logs import LogFiles, LogSink, Sinks
 from treadle.functions.options import FunctionOptions
 from treadle.functions.pool import Pool
 from treadle.functions.runtime_api import RuntimeApi
@@ -43,8 +43,9 @@ class LocalFunctions:
     """Implements `contract.Functions`."""
 
     def __init__(
-        self, options: FunctionOptions, created: CreatedFunctions | None = None, log: LogSink | None = None
+        self, options: FunctionOptions, created: CreatedFunctions | None = None, sinks: Sequence[LogSink] = ()
     ) -> None:
+        """`sinks`: where output goes besides the files."""
         limits = options.limits
         self._catalog = Catalog(options)
         self._created = created
@@ -55,7 +56,8 @@ class LocalFunctions:
         self._scratch = Scratch()
         self._guardian = Guardian(self._scratch)
         self._zygote = Zygote(self._guardian, base_variables(options))
-        self._endpoints = Endpoints(limits)
+        log = Sinks([self._files, *sinks])
+        self._endpoints = Endpoints(options, log)
         self._pool = Pool(
             Surroundings(
                 options=options,
@@ -63,7 +65,7 @@ class LocalFunctions:
                 guardian=self._guardian,
                 zygote=self._zygote,
                 scratch=self._scratch,
-                log=log or self._files,
+                log=log,
             )
         )
         self.upkeep = None if created is None else Upkeep(created, self._pool)
@@ -115,7 +117,7 @@ class LocalFunctions:
             if function.url is None:
                 invocation = await self._pool.run(function, request)
             else:
-                invocation = await self._endpoints.run(function.url, request)
+                invocation = await self._endpoints.run(function, request)
         return replace(invocation, executed_version=function.published_version)
 
     async def exists(self, function_arn: str) -> bool:

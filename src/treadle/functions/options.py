@@ -29,6 +29,8 @@ class FunctionOptions(Struct, frozen=True, kw_only=True):
     key_of: Callable[[str], tuple[str, str]] | None = None
     """The same for a function that belongs to an account: that account's key; None: the same key for all."""
     region: str = "us-east-1"
+    account: str = "000000000000"
+    """Where functions of the folder log to."""
     runtimes: Runtimes = Runtimes()
     inherited: Mapping[str, str] = {}
     """Values of INHERITED_VARIABLES, as far as they are set."""

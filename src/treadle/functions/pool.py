@@ -14,12 +14,19 @@ code that never starts fails each invocation once and no start is repeated for n
 
 When a function's code changes, its idle and starting workers are ended at once, a busy one after its
 invocation.
+
+A function may have workers that are kept: as many as that are there, whether there is work for them or not
+(provisioned concurrency).  They are started when nobody waits, and end for others only if these have none at all.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
+from pathlib import Path
+
+from msgspec.structs import replace
 
 from treadle.functions import failures
 from treadle.functions.contract import Invocation
@@ -30,7 +37,7 @@ from treadle.functions.worker import Request, Run, Surroundings, Worker
 class _Fleet:
     """The workers and the queue of one function."""
 
-    __slots__ = ("function", "idle", "queue", "workers")
+    __slots__ = ("failure", "function", "idle", "kept", "queue", "retired", "workers")
 
     def __init__(self, function: Function) -> None:
         self.function = function
@@ -38,16 +45,34 @@ class _Fleet:
         self.idle: list[Worker] = []
         """Last used last."""
         self.queue: deque[Run] = deque()
+        self.kept = 0
+        self.failure: bytes | None = None
+        """The error document of a kept worker that could not start: no other one is tried."""
+        self.retired = False
+        """Nobody is to have the workers that are there now."""
 
     def unmet(self) -> int:
-        """How many waiting invocations no worker is on its way for."""
-        if not self.queue:
+        """How many waiting invocations no worker is on its way for, or how many kept workers are missing."""
+        if not self.queue and not self.kept:
             return 0
-        coming = sum(worker.state in ("starting", "settling") for worker in self.workers if self.is_current(worker))
-        return len(self.queue) - coming
+        states = [worker.state for worker in self.workers if self.is_current(worker)]
+        coming = sum(state in ("starting", "settling") for state in states)
+        return max(len(self.queue) - coming, self.missing())
+
+    def missing(self) -> int:
+        """Of the kept workers."""
+        return 0 if self.failure is not None else self.kept - sum(map(self.is_current, self.workers))
+
+    def can_spare(self) -> bool:
+        """Whether an idle worker may end for another function."""
+        return not self.kept or len(self.workers) > self.kept
 
     def is_current(self, worker: Worker) -> bool:
-        return worker.function.version == self.function.version
+        return not self.retired and worker.function.version == self.function.version
+
+    def waits_since(self) -> float:
+        """Who has waited longest goes first; a worker that nobody waits for comes last."""
+        return self.queue[0].sequence if self.queue else math.inf
 
 
 class Pool:
@@ -87,12 +112,38 @@ class Pool:
         await asyncio.gather(*[worker.exited for worker in self._leaving])
 
     def retire(self, prefix: str) -> None:
-        """End the workers that are not busy, of functions whose key begins with `prefix`: they are gone."""
+        """End the workers of functions whose key, and a colon, begins with `prefix`, those that are busy after their invocation: what
+        they run is not what the function is any more."""
         for fleet in list(self._fleets.values()):
-            if fleet.function.key.startswith(prefix) and not fleet.queue:
+            if f"{fleet.function.key}:".startswith(prefix) and not fleet.queue:
+                fleet.retired, fleet.kept = True, 0
                 for worker in list(fleet.workers):
                     if worker.state != "busy":
                         worker.end()
+
+    def keep(self, function: Function, count: int) -> None:
+        """Have so many workers of `function` from now on, also when there is no work for them."""
+        fleet = self._fleets.get(function.key)
+        if fleet is None:
+            fleet = self._fleets[function.key] = _Fleet(function)
+        elif fleet.retired or fleet.function.version != function.version:
+            self._replace(fleet, function)
+        fleet.kept, fleet.failure = count, None
+        self._forget_empty(fleet)
+        self._balance()
+
+    def ready(self, key: str) -> tuple[int, bytes | None]:
+        """How many workers the function of this key has that have started; and why no other one can be started (an
+        error document)."""
+        fleet = self._fleets.get(key)
+        if fleet is None:
+            return 0, None
+        return sum(worker.state != "starting" for worker in fleet.workers if fleet.is_current(worker)), fleet.failure
+
+    def users(self, folder: Path) -> list[asyncio.Future[None]]:
+        """The ends of all workers whose code lies in `folder`."""
+        workers = [*self._leaving, *(worker for fleet in self._fleets.values() for worker in fleet.workers)]
+        return [worker.exited for worker in workers if folder in (worker.function.root, worker.function.layers)]
 
     def _submit(self, function: Function, run: Run) -> None:
         if self._closed:
@@ -101,7 +152,7 @@ class Pool:
         fleet = self._fleets.get(function.key)
         if fleet is None:
             fleet = self._fleets[function.key] = _Fleet(function)
-        elif fleet.function.version != function.version:
+        elif fleet.retired or fleet.function.version != function.version:
             self._replace(fleet, function)
         if fleet.idle:
             fleet.idle.pop().begin(run)
@@ -110,7 +161,7 @@ class Pool:
             self._balance()
 
     def _replace(self, fleet: _Fleet, function: Function) -> None:
-        fleet.function = function
+        fleet.function, fleet.retired = function, False
         for worker in list(fleet.workers):
             if worker.state in ("idle", "starting", "settling"):
                 worker.end()
@@ -136,26 +187,33 @@ class Pool:
             fleet.idle.remove(worker)
         self._leaving.add(worker)
         worker.exited.add_done_callback(lambda _: self._leaving.discard(worker))
-        if worker.failure_of_start is not None and fleet.queue and fleet.is_current(worker):
-            run = fleet.queue.popleft()
-            run.end(worker.failure_of_start(run.request.request_id), failed=True, log=worker.log_of_start)
-        if not fleet.workers and not fleet.queue:
-            del self._fleets[fleet.function.key]
+        if worker.failure_of_start is not None and fleet.is_current(worker):
+            if fleet.kept:
+                fleet.failure = worker.failure_of_start("")
+            if fleet.queue:
+                run = fleet.queue.popleft()
+                worker.refuse(run)
+        self._forget_empty(fleet)
         self._balance()
+
+    def _forget_empty(self, fleet: _Fleet) -> None:
+        if not fleet.workers and not fleet.queue and not fleet.kept:
+            self._fleets.pop(fleet.function.key, None)
 
     # -- who gets a worker ---------------------------------------------------------------------------------
 
     def _balance(self) -> None:
         """Start workers for what waits, oldest first, as far as the limits allow."""
         while not self._closed:
-            fleet = min(self._hungry(), key=lambda fleet: fleet.queue[0].sequence, default=None)
+            fleet = min(self._hungry(), key=_Fleet.waits_since, default=None)
             if fleet is None:
                 return
             if self._workers >= self._limits.function_workers:
-                if not self._evict():
+                if not fleet.queue or not self._evict():
                     return
                 continue  # what happened then may have changed who is next
-            fleet.workers.add(Worker(fleet.function, self._around, self))
+            function = replace(fleet.function, provisioned=True) if fleet.missing() > 0 else fleet.function
+            fleet.workers.add(Worker(function, self._around, self))
             self._workers += 1
 
     def _hungry(self) -> list[_Fleet]:
@@ -164,8 +222,8 @@ class Pool:
         return [fleet for fleet in self._fleets.values() if len(fleet.workers) < most and fleet.unmet() > 0]
 
     def _evict(self) -> bool:
-        """End the worker that has been idle for longest, of any function, to make room."""
-        idle = [fleet.idle[0] for fleet in self._fleets.values() if fleet.idle]
+        """End the worker that has been idle for longest, of any function, to make room. Kept ones stay."""
+        idle = [fleet.idle[0] for fleet in self._fleets.values() if fleet.idle and fleet.can_spare()]
         if not idle:
             return False
         min(idle, key=lambda worker: worker.idle_since).end()

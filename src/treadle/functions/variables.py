@@ -7,11 +7,10 @@ for this server; a function may set its own.
 
 from __future__ import annotations
 
-import secrets
-import time
 from pathlib import Path
 
-from treadle.functions.function import Function
+from treadle.functions.function import Function, Logging
+from treadle.functions.logs import LogStream
 from treadle.functions.options import FunctionOptions
 from treadle.functions.search_paths import LAYERS_VARIABLE, search_paths
 
@@ -43,9 +42,10 @@ def base_variables(options: FunctionOptions) -> dict[str, str]:
     return {"LANG": "C.UTF-8", **options.inherited, "TZ": ":UTC"}
 
 
-def worker_variables(function: Function, options: FunctionOptions, runtime_api: str, scratch: Path) -> dict[str, str]:
+def worker_variables(
+    function: Function, options: FunctionOptions, runtime_api: str, scratch: Path, log: LogStream
+) -> dict[str, str]:
     """All environment variables of a new worker of `function`. `scratch`: its folder for temporary files."""
-    stream = f"{time.strftime('%Y/%m/%d', time.gmtime())}/[{function.published_version}]{secrets.token_hex(16)}"
     region = function.region or options.region
     key_id, secret = options.access_key_id, options.secret_access_key
     if function.account is not None and options.key_of is not None:
@@ -70,9 +70,18 @@ def worker_variables(function: Function, options: FunctionOptions, runtime_api: 
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
         "AWS_LAMBDA_FUNCTION_VERSION": function.published_version,
         "AWS_LAMBDA_INITIALIZATION_TYPE": "provisioned-concurrency" if function.provisioned else "on-demand",
-        "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
-        "AWS_LAMBDA_LOG_STREAM_NAME": stream,
+        "AWS_LAMBDA_LOG_GROUP_NAME": log.group,
+        "AWS_LAMBDA_LOG_STREAM_NAME": log.name,
         "AWS_LAMBDA_RUNTIME_API": runtime_api,
         "AWS_REGION": region,
         "LAMBDA_TASK_ROOT": str(function.root),
+        **_of_logging(function.logging),
     }
+
+
+def _of_logging(logging: Logging) -> dict[str, str]:
+    """What the runtimes' own loggers go by. None of it is there for the format Text."""
+    if logging.format == "Text":
+        return {}
+    level = {} if logging.application_level is None else {"AWS_LAMBDA_LOG_LEVEL": logging.application_level}
+    return {"AWS_LAMBDA_LOG_FORMAT": logging.format, **level}

@@ -23,7 +23,6 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from math import ceil
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -34,12 +33,15 @@ from treadle.functions.bounds import bound
 from treadle.functions.contract import Invocation
 from treadle.functions.function import Function
 from treadle.functions.guardian import Guardian
-from treadle.functions.logs import LogSink, Output
+from treadle.functions.logs import LogSink, LogStream
+from treadle.functions.memory import Memory
 from treadle.functions.options import FunctionOptions
+from treadle.functions.platform_lines import Report, Status
 from treadle.functions.processes import Start
 from treadle.functions.runtime_api import Answer, Poll, RuntimeApi
 from treadle.functions.scratch import Scratch
 from treadle.functions.variables import worker_variables
+from treadle.functions.worker_log import WorkerLog
 from treadle.functions.zygote import Zygote
 
 State = Literal["starting", "idle", "busy", "settling", "gone"]
@@ -109,7 +111,7 @@ class Worker:
         self.failure_of_start: Callable[[str], bytes] | None = None
         """Why it never became ready: makes the error document of a request id. None: it did, or was
         killed."""
-        self.log_of_start = ""
+        self._start_report: tuple[Status, str | None, str | None] = "error", None, None
         self.idle_since = 0.0
         self._around = surroundings
         self._limits = surroundings.options.limits
@@ -121,7 +123,13 @@ class Worker:
         self._pid: int | None = None
         self._scratch: Path | None = None
         self._pipe = -1
-        self._output = Output(self._limits.function_log_tail_bytes)
+        options = surroundings.options
+        stream = LogStream.of_new_worker(function, options.account, options.region)
+        self._log = WorkerLog(function, stream, surroundings.log, self._limits.function_log_tail_bytes)
+        self._began = time.perf_counter()
+        self._init_milliseconds: float | None = None
+        """Until the first invocation has told it."""
+        self._memory = Memory()
         self._window_bytes = 0
         self._window_end = 0.0
         self._poll: Poll | None = None
@@ -136,6 +144,7 @@ class Worker:
         if self.state == "gone":
             self._exit()
             return
+        self._log.init_started()
         self._pipe, write_end = os.pipe()
         os.set_blocking(self._pipe, False)
         self._loop.add_reader(self._pipe, self._readable)
@@ -143,7 +152,9 @@ class Worker:
             self._scratch = self._around.scratch.make()
             start = Start(
                 command=self.function.command,
-                environment=worker_variables(self.function, self._around.options, self._api_address, self._scratch),
+                environment=worker_variables(
+                    self.function, self._around.options, self._api_address, self._scratch, self._log.stream
+                ),
                 folder=self.function.root,
                 output=write_end,
             )
@@ -170,7 +181,7 @@ class Worker:
         assert self._poll is not None
         self.state, self._run, run.worker, run.begun = "busy", run, self, time.perf_counter()
         request = run.request
-        self._log(request.request_id, self._start_line(run))
+        self._log.started(request.request_id)
         self._expect(request.timeout_seconds)
         poll, self._poll = self._poll, None
         poll.deliver(event_headers(request), request.payload)
@@ -183,16 +194,19 @@ class Worker:
     def end(self) -> None:
         """End it now. An invocation in it ends because the server shuts down."""
         if self._run is not None:
-            self._end_run(failures.shut_down(self._run.request.request_id), failed=True)
+            self._end_run(failures.shut_down(self._run.request.request_id), "error")
         self._leave()
 
     def ended(self, return_code: int) -> None:
         """The process is no more."""
         assert self._pid is not None
         if self._run is not None:
-            self._end_run(failures.exited(self._run.request.request_id, return_code), failed=True)
+            reason = failures.reason_of_exit(return_code)
+            document = failures.exited(self._run.request.request_id, return_code)
+            self._end_run(document, "failure", failures.EXITED, reason)
         elif self.state == "starting":
             self.failure_of_start = partial(failures.exited, return_code=return_code)
+            self._start_report = "failure", failures.EXITED, failures.reason_of_exit(return_code)
         self._leave()
         self._kill_group()  # what the handler started and left behind
         self._around.guardian.unwatch(self._pid)
@@ -209,6 +223,8 @@ class Worker:
     def polled(self, poll: Poll) -> Answer | None:
         if self.state not in ("starting", "settling"):
             return runtime_api.INVALID_STATE
+        if self.state == "starting":
+            self._init_milliseconds = (time.perf_counter() - self._began) * 1_000
         self.state, self._poll, self.idle_since = "idle", poll, self._loop.time()
         self._expect(self._limits.function_idle_seconds)
         self._owner.worker_idle(self)
@@ -238,9 +254,9 @@ class Worker:
         self.state = "settling"
         self._expect(self._limits.function_init_seconds)
         if failed or body is None:
-            self._end_run(self._error_document(body), failed=True)
+            self._end_run(self._error_document(body), "error")
         else:
-            self._end_run(body, failed=False)
+            self._end_run(body, "success")
         return runtime_api.ACCEPTED if body is not None else runtime_api.TOO_LARGE
 
     def _error_document(self, body: bytes | None) -> bytes:
@@ -250,24 +266,37 @@ class Worker:
 
     # -- ends ----------------------------------------------------------------------------------------------
 
-    def _end_run(self, payload: bytes, failed: bool) -> None:
+    def _end_run(
+        self, payload: bytes, status: Status, error_type: str | None = None, reason: str | None = None
+    ) -> None:
+        """`error_type` and `reason`: for the log, of what was not the handler's own doing."""
         run, self._run = self._run, None
         assert run is not None
         self._drain()
-        rest, tail = self._output.end()
-        request_id, milliseconds = run.request.request_id, (time.perf_counter() - run.begun) * 1_000
-        end = (
-            f"END RequestId: {request_id}\n"
-            f"REPORT RequestId: {request_id}\tDuration: {milliseconds:.2f} ms\t"
-            f"Billed Duration: {ceil(milliseconds)} ms\tMemory Size: {self.function.memory_megabytes} MB\n"
-        )
-        self._log(request_id, rest + end)
-        newline = "\n" if tail and not tail.endswith("\n") else ""
-        log = f"{self._start_line(run)}{tail}{newline}{end}".encode()[-self._limits.function_log_tail_bytes :]
-        run.end(payload, failed, log.decode("utf-8", "ignore"))
+        self._finish(run, payload, (status, error_type, reason), (time.perf_counter() - run.begun) * 1_000)
 
-    def _start_line(self, run: Run) -> str:
-        return f"START RequestId: {run.request.request_id} Version: {self.function.published_version}\n"
+    def refuse(self, run: Run) -> None:
+        """End an invocation that nobody will begin, because the worker for it could not start."""
+        assert self.failure_of_start is not None
+        self._log.started(run.request.request_id)
+        document = self.failure_of_start(run.request.request_id)
+        self._finish(run, document, self._start_report, (time.perf_counter() - self._began) * 1_000)
+
+    def _finish(
+        self, run: Run, payload: bytes, how: tuple[Status, str | None, str | None], milliseconds: float
+    ) -> None:
+        status, error_type, reason = how
+        init, self._init_milliseconds = self._init_milliseconds, None
+        report = Report(
+            request_id=run.request.request_id,
+            milliseconds=milliseconds,
+            status=status,
+            error_type=error_type,
+            reason=reason,
+            init_milliseconds=init,
+            memory_megabytes=self._memory.most(self._pid),
+        )
+        run.end(payload, status != "success", self._log.ended(report))
 
     def _expect(self, seconds: float) -> None:
         """Something must happen within `seconds`, or the worker is ended."""
@@ -277,9 +306,12 @@ class Worker:
 
     def _overdue(self, seconds: float) -> None:
         if self._run is not None:
-            self._end_run(failures.timed_out(self._run.request.request_id, seconds), failed=True)
+            reason = failures.reason_of_time_out(seconds)
+            document = failures.timed_out(self._run.request.request_id, seconds)
+            self._end_run(document, "timeout", failures.TIMED_OUT, reason)
         elif self.state == "starting":
             self.failure_of_start = partial(failures.timed_out, seconds=seconds)
+            self._start_report = "timeout", failures.TIMED_OUT, failures.reason_of_time_out(seconds)
         self._leave()
 
     def _leave(self) -> None:
@@ -290,12 +322,11 @@ class Worker:
         if self._deadline is not None:
             self._deadline.cancel()
         self._drain()
-        rest, self.log_of_start = self._output.end()
-        self._log(self._request_id(), rest)
         self._close_pipe()
         self._around.api.unseat(self._api_address)
         self._kill_group()
         self._owner.worker_gone(self)
+        self._log.closed()
 
     def _kill_group(self) -> None:
         # The group exists as long as any process is in it. Before the worker is reaped its number can be
@@ -336,9 +367,7 @@ class Worker:
         if not data:  # the worker and all it started have closed it
             self._close_pipe()
             return 0
-        lines = self._output.feed(data)
-        if lines:
-            self._log(self._request_id(), lines)
+        self._log.wrote(data)
         return len(data)
 
     def _close_pipe(self) -> None:
@@ -346,13 +375,6 @@ class Worker:
             self._loop.remove_reader(self._pipe)
             os.close(self._pipe)
             self._pipe = -1
-
-    def _request_id(self) -> str:
-        return "" if self._run is None else self._run.request.request_id
-
-    def _log(self, request_id: str, text: str) -> None:
-        if text:
-            self._around.log(self.function.name, request_id, text)
 
 
 def event_headers(request: Request) -> Iterator[tuple[str, str]]:
