@@ -30,6 +30,9 @@ from treadle.aws.execute_api.door import ApiDoor
 from treadle.aws.extension.call import Backend
 from treadle.aws.extension.routes import TreadleExtension
 from treadle.aws.functions import service as function_service
+from treadle.aws.functions.code_tokens import CodeTokens
+from treadle.aws.job_services.composition import JobRoom
+from treadle.aws.job_services.services import JobServices
 from treadle.aws.passing import Passing
 from treadle.aws.states.call import StatesOptions
 from treadle.aws.states.in_process import InProcess
@@ -47,6 +50,8 @@ from treadle.functions.created import CreatedFunctions
 from treadle.functions.local import LocalFunctions
 from treadle.functions.options import FunctionOptions
 from treadle.functions.runtimes import Runtimes
+from treadle.jobs.options import JobOptions
+from treadle.jobs.rules import JobsFileError
 from treadle.neighbours.directory import Neighbours
 from treadle.neighbours.moto import Moto, MotoOptions
 from treadle.neighbours.web import Web
@@ -63,8 +68,9 @@ DATABASE = "treadle.db"
 FUNCTION_LOGS = "logs"
 FUNCTION_CODE = "code"
 """Folder of the unpacked code of functions that were made through the API; the archives are in the database."""
+JOB_LOGS = "jobs"
 NEIGHBOUR_LOGS = "neighbours"
-"""Below the folder of the functions' logs."""
+"""These two below the folder of the functions' logs."""
 LOOPBACK = "127.0.0.1"
 
 _BACKLOG = 2_048
@@ -150,13 +156,14 @@ class App:
             raise ServerError(_OPEN_DOOR.format(settings.host))
         administrators = keyring.own(settings.account_id, "administrator")
         self.own = Endpoint(local_url, administrators.access_key_id, administrators.secret)
-        runtimes = Runtimes(settings.node, settings.inherited.get("PATH"))
+        runtimes = Runtimes(settings.node, settings.inherited.get("PATH"), settings.sdk_folder)
         created = CreatedFunctions(store, settings.data_dir.absolute() / FUNCTION_CODE, settings.limits, runtimes)
         await created.open()
         functions = await self._open_functions(local_url, keyring, created)
         neighbours = await self._open_neighbours(local_url, keyring)
         own_host = urlsplit(local_url).netloc
         services = ServiceCalls(neighbours, settings.limits, own_host)
+        jobs = await self._open_jobs(store, clock, neighbours, local_url, keyring)
         web = Web(settings.limits, settings.proxies)
         self._parts.push_async_callback(web.close)
         apis = RestApis(services, functions, web, clock, settings.limits, defaults)
@@ -206,10 +213,12 @@ class App:
                 started=clock.now(),
                 storage=self._storage,
                 neighbours=neighbours,
+                code_tokens=CodeTokens(await store.secret()),
                 operations={
                     service.signing_name: tuple(OPERATIONS),
                     function_service.SIGNING_NAME: tuple(function_service.OPERATIONS),
                 },
+                jobs=jobs,
             )
         )
         sources = EventSources(store, functions, services, settings.limits)
@@ -221,6 +230,7 @@ class App:
             created=created,
             sources=sources,
             events=events,
+            services=services,
             clock=clock,
             limits=settings.limits,
         )
@@ -232,6 +242,7 @@ class App:
             Passing(neighbours, authentication, settings.limits),
             rest_services=[lambda_service],
             sites=[ApiDoor(apis, authentication, settings.limits)],
+            jobs=jobs,
             on_failure=self._failed,
         )
 
@@ -314,6 +325,34 @@ class App:
         )
         self._parts.callback(readers.close)
         return readers
+
+    async def _open_jobs(
+        self, store: Store, clock: Clock, neighbours: Neighbours, local_url: str, keyring: Keyring
+    ) -> JobServices:
+        """Jobs go on before anything asks for them."""
+        settings = self._settings
+
+        @cache
+        def key_of(account: str) -> tuple[str, str]:
+            key = keyring.own(account)
+            return key.access_key_id, key.secret
+
+        options = JobOptions(
+            rules=settings.jobs.absolute(),
+            logs=settings.data_dir.absolute() / FUNCTION_LOGS / JOB_LOGS,
+            endpoint_url=local_url,
+            key_of=key_of,
+            inherited=settings.inherited,
+            limits=settings.limits,
+        )
+        room = JobRoom(store, clock, options, self._failed)
+        self._parts.push_async_callback(room.close)
+        try:
+            services = await room.open({name for name, url in settings.endpoints.items() if not self._is_own(url)})
+        except JobsFileError as error:
+            raise ServerError(str(error)) from error
+        neighbours.connect(services)
+        return services
 
     def _is_own(self, url: str) -> bool:
         theirs, ours = urlsplit(url), urlsplit(self.url)

@@ -45,6 +45,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """It need not exist yet."""
     node: Path | None = None
     """The Node.js that runs functions; None: the `node` on the PATH."""
+    sdk_dir: Path | None = None
+    """Of AWS's SDK for JavaScript, for functions; None: `sdk` in the data folder."""
+    jobs: Path = Path("jobs.toml")
+    """What runs the jobs of EMR and others. It need not exist."""
     account_id: str = "000000000000"
     region: str = "us-east-1"
     """Of requests that are not signed for a region."""
@@ -69,6 +73,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Proxies of the environment for HTTP tasks, by scheme, and under `no` the hosts that need none."""
     inherited: Mapping[str, str] = {}
     """What functions see of the server's own environment (INHERITED_VARIABLES, as far as they are set)."""
+
+    @property
+    def sdk_folder(self) -> Path:
+        """Absolute, whether there is something in it or not."""
+        return (self.sdk_dir or self.data_dir / "sdk").absolute()
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -171,6 +180,8 @@ SETTINGS = (
     Setting("data_dir", "--data", _directory, "DIR", "Folder of the database, made if it is missing."),
     Setting("functions_dir", "--functions", _directory, "DIR", "Folder of functions. It need not exist yet."),
     Setting("node", "--node", _file, "FILE", "The Node.js for functions, if not the node on the PATH."),
+    Setting("jobs", "--jobs", _file, "FILE", "What runs the jobs of EMR, ECS, Batch and others. It need not exist."),
+    Setting("sdk_dir", "--sdk", _directory, "DIR", "AWS's SDK for JavaScript, for functions; DATA/sdk if not set."),
     Setting("account_id", "--account-id", _text(r"[0-9]{12}", "twelve digits"), "ID", "Account in every ARN."),
     Setting(
         "region",

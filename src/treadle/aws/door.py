@@ -31,6 +31,7 @@ from treadle.aws.authentication import Authentication
 from treadle.aws.aws_json import AwsJson
 from treadle.aws.credentials import Scope, scope_of
 from treadle.aws.errors import ApiError, not_implemented
+from treadle.aws.job_services.services import JobServices
 from treadle.aws.messages import Answer, ClientGoneError, Receive, Request, Send
 from treadle.aws.passing import Passed, Passing
 from treadle.aws.rest_json import RestJson
@@ -52,7 +53,6 @@ class Extension(Protocol):
     async def answer(self, request: Request) -> Answer: ...
 
 
-class Door:
 class Site(Protocol):
     """What answers at hosts or paths of its own, and is no service of AWS but something that a user has made there."""
 
@@ -63,6 +63,7 @@ class Site(Protocol):
         ...
 
 
+class Door:
     def __init__(
         self,
         services: Iterable[JsonService],
@@ -72,8 +73,9 @@ class Site(Protocol):
         passing: Passing,
         *,
         rest_services: Iterable[RestService] = (),
-        on_failure: Callable[[StoreUnusable], None] = lambda error: None,
         sites: Iterable[Site] = (),
+        jobs: JobServices | None = None,
+        on_failure: Callable[[StoreUnusable], None] = lambda error: None,
     ) -> None:
         """`on_failure` is told, with each request that meets it, that the store cannot be used any more."""
         self._on_failure = on_failure
@@ -83,9 +85,10 @@ class Site(Protocol):
         self._authentication = authentication
         self._extension = extension
         self._passing = passing
+        self._sites = tuple(sites)
+        self._jobs = jobs
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        self._sites = tuple(sites)
         if scope["type"] != "http":
             raise RuntimeError(f"the door takes HTTP requests only, not {scope['type']}")
         request_id = str(uuid4())
@@ -124,12 +127,12 @@ class Site(Protocol):
     async def _answer(self, request: Request, request_id: str) -> Answer | Passed:
         if request.path.startswith(self._extension.prefix):
             return await self._extension.answer(request)
-        asked = self._find(request)
-        if isinstance(asked, AwsService):
-            return await self._passing.answer(asked, request, request_id)
         site = next((site for site in self._sites if site.speaks(request)), None)
         if site is not None:
             return await site.answer(request)
+        asked = self._find(request)
+        if isinstance(asked, AwsService):
+            return await self._passing.answer(asked, request, request_id)
         return await self._guarded(self._carry_out(asked, request, request_id), request_id, asked.refusal)
 
     async def _carry_out(self, asked: Asked, request: Request, request_id: str) -> Answer:
@@ -147,7 +150,8 @@ class Site(Protocol):
             identity.region,
             request_id,
             trace.decode("latin-1") if trace else None,
-            request.wait_for,
+            url=request.url,
+            wait_for=request.wait_for,
         )
         return await asked.answer(body, caller)
 
@@ -155,6 +159,9 @@ class Site(Protocol):
         """The operation that is asked for, or the service, if it is not one of our own. Raises ApiError."""
         if self._aws_json.speaks(request):
             return self._aws_json.find(request)
+        job = None if self._jobs is None else self._jobs.find(request)
+        if job is not None:
+            return job
         scope = scope_of(request.header(b"authorization"), request.query)
         if scope is None:
             rest = next((each for each in self._rest.values() if each.speaks(request)), None)

@@ -52,12 +52,16 @@ STATUS: Mapping[str, int] = {
     "TaskDoesNotExist": 400,
     "TaskTimedOut": 400,
     "TooManyTags": 400,
+    # EMR
+    "InvalidRequestException": 400,
     # Lambda
     "CodeStorageExceededException": 400,
     "InvalidParameterValueException": 400,
     "InvalidRequestContentException": 400,
+    "CodeSigningConfigNotFoundException": 404,
     "PolicyLengthExceededException": 400,
     "PreconditionFailedException": 412,
+    "ProvisionedConcurrencyConfigNotFoundException": 404,
     "ResourceConflictException": 409,
     "ResourceNotFoundException": 404,
     "TooManyRequestsException": 429,

@@ -22,11 +22,13 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import cache
 from typing import Any
 
 import regex
 from botocore.model import ListShape, MapShape, Shape, StringShape, StructureShape
+from botocore.utils import parse_timestamp
 
 from treadle.aws.errors import ApiError
 from treadle.limits import Limits
@@ -46,6 +48,9 @@ _ENUM_ORDER = {
 
 _SIZED_IN_BYTES = frozenset({"SensitiveData", "SensitiveDataJobInput"})
 """Strings whose length AWS counts in UTF-8 bytes, and says so."""
+
+_BEYOND_16_BITS = r"\uD800\uDC00-\uDBFF\uDFFF"
+"""A range of characters as Java writes it, which has two units of 16 bits for each."""
 
 _INTEGERS = {"integer": ("an Integer", 2**31 - 1), "long": ("a Long", 2**63 - 1)}
 
@@ -102,8 +107,13 @@ class _Compiler:
     def __init__(self, bounds: Mapping[str, Mapping[str, int]], called: Callable[[str], str]) -> None:
         self.bounds = bounds
         self.called = called
+        self.under_way: set[str] = set()
+        self.structures: dict[str, Check] = {}
 
     def check(self, shape: Shape) -> Check:
+        name = shape.name
+        if name in self.under_way:  # it holds itself
+            return lambda value, path, found: self.structures[name](value, path, found)
         match shape.type_name:
             case "string":
                 return self.string(shape)
@@ -115,8 +125,13 @@ class _Compiler:
                 return _boolean
             case "blob":
                 return _blob
+            case "timestamp":
+                return _timestamp
             case "structure":
-                return self.structure(shape)
+                self.under_way.add(name)
+                self.structures[name] = check = self.structure(shape)
+                self.under_way.discard(name)
+                return check
             case "list":
                 return self.sequence(shape)
             case "map":
@@ -268,6 +283,17 @@ def _boolean(value: Any, path: str, found: list[str]) -> bool:
     return value
 
 
+def _timestamp(value: Any, path: str, found: list[str]) -> float:
+    """Seconds since the epoch, which is also how JSON has them."""
+    if type(value) in (int, float):
+        return float(value)
+    try:
+        moment: datetime = parse_timestamp(value)
+        return moment.timestamp()
+    except (ValueError, TypeError) as error:
+        raise _mismatch(value, "{} can not be converted to a Timestamp") from error
+
+
 def _blob(value: Any, path: str, found: list[str]) -> bytes:
     """In JSON, bytes are text in Base64; a protocol that has them in another place hands them over as they are."""
     if type(value) is bytes:
@@ -289,7 +315,7 @@ def _pattern(shape: StringShape) -> re.Pattern[str] | regex.Pattern[str] | None:
     source = shape.metadata.get("pattern")
     if source is None:
         return None
-    source = source.replace(r"\p{ASCII}", r"[\x00-\x7f]")
+    source = source.replace(r"\p{ASCII}", r"[\x00-\x7f]").replace(_BEYOND_16_BITS, r"\U00010000-\U0010FFFF")
     return regex.compile(source) if r"\p{" in source else re.compile(source)
 
 

@@ -97,6 +97,11 @@ class RestJson:
         """Whether its method and path are those of an operation."""
         return self._find(request) is not None
 
+    def operation(self, request: Request) -> str | None:
+        """The name of the operation whose method and path it has."""
+        found = self._find(request)
+        return None if found is None else found.route.operation
+
     def find(self, request: Request) -> Asked:
         """Raises ApiError (UnknownOperationException)."""
         found = self._find(request)

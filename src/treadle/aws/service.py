@@ -19,6 +19,10 @@ class Caller(Struct, frozen=True):
     request_id: str
     trace_header: str | None = None
     """Of the header X-Amzn-Trace-Id."""
+    task_token: str | None = None
+    """Of the task whose request it is: one that comes again after a restart has the same."""
+    url: str = ""
+    """Of this server, as the client called it: `http://127.0.0.1:4566`."""
     wait_for: Wait = patiently
     """How an operation waits that may take long."""
 

@@ -51,6 +51,16 @@ class Incoming(Protocol):
         ...
 
 
+class OwnServices(Protocol):
+    """Of services that have neighbours, what this very server answers for."""
+
+    def serves(self, request: Outgoing) -> bool: ...
+
+    async def send(self, request: Outgoing) -> Incoming:
+        """What is served."""
+        ...
+
+
 class Neighbour(Protocol):
     """What answers for one or more services."""
 

@@ -6,7 +6,7 @@ from collections.abc import Container, Mapping
 
 from treadle.limits import Limits
 from treadle.neighbours.catalogue import AwsService, catalogue
-from treadle.neighbours.contract import Incoming, Neighbour, Outgoing
+from treadle.neighbours.contract import Incoming, Neighbour, Outgoing, OwnServices
 from treadle.neighbours.transport import Transport
 
 
@@ -23,10 +23,15 @@ class Neighbours:
     def __init__(self, emulator: Neighbour, endpoints: Mapping[str, str], limits: Limits) -> None:
         """`endpoints`: base URLs by botocore's name of the service."""
         self._emulator = emulator
+        self._own: OwnServices | None = None
         self._endpoints = dict(endpoints)
         self._transports = {
             name: Transport(f"the endpoint of {name} ({url})", url, limits) for name, url in endpoints.items()
         }
+
+    def connect(self, own: OwnServices) -> None:
+        """What `own` serves does not reach the emulator."""
+        self._own = own
 
     def endpoint(self, service: AwsService) -> str | None:
         """The URL that is set for it; None: the emulator answers, if anybody."""
@@ -40,6 +45,8 @@ class Neighbours:
         transport = self._transports.get(service.name)
         if transport is not None:
             return await transport.send(request)
+        if self._own is not None and self._own.serves(request):
+            return await self._own.send(request)
         if not service.emulated:
             raise UnknownNeighbour(
                 f"Treadle does not serve '{service.name}', and nothing else is set to: {service.variable} names an"

@@ -12,6 +12,8 @@ from treadle.aws.access_keys import Keyring
 from treadle.aws.arns import check_arn
 from treadle.aws.authentication import Authentication, Identity
 from treadle.aws.errors import ApiError
+from treadle.aws.functions.code_tokens import CodeTokens
+from treadle.aws.job_services.services import JobServices
 from treadle.aws.messages import Request
 from treadle.clock import Clock
 from treadle.limits import Limits
@@ -35,8 +37,12 @@ class Backend(Struct, frozen=True, kw_only=True):
     """Where and how much, for `info`."""
     neighbours: Neighbours
     """Those who answer for services that are not served here."""
+    code_tokens: CodeTokens
+    """What URLs of code are made of."""
     operations: Mapping[str, tuple[str, ...]]
     """What is served, by the signing name of the service."""
+    jobs: JobServices
+    """Services of which Treadle serves what is about jobs."""
 
 
 class Call(Struct, frozen=True):

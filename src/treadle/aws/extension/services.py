@@ -18,9 +18,13 @@ async def services(call: Call) -> Answer:
 
 def _answerer(service: AwsService, backend: Backend) -> dict[str, Any] | None:
     own = catalogue().by_signing_name[service.signing_name][0] == service
-    if own and service.signing_name in backend.operations:
+    if own and service.signing_name in {*backend.operations, *backend.jobs.whole}:
         return {"by": "treadle", "durable": True}
     url = backend.neighbours.endpoint(service)
     if url is not None:
         return {"by": "endpoint", "url": url}
-    return {"by": "moto", "durable": False} if service.emulated else None
+    others = {"by": "moto", "durable": False} if service.emulated else None
+    jobs = backend.jobs.operations.get(service.signing_name) if own else None
+    if jobs is None:
+        return others
+    return {"by": "treadle", "durable": True, "operations": jobs, "others": others}

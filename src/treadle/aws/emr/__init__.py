@@ -1,0 +1,1 @@
+"""EMR: clusters and their steps, served by Treadle itself."""
