@@ -133,9 +133,12 @@ async def test_a_new_server_goes_on(store: SqliteStore, performer: Performer) ->
 async def test_what_is_at_work_at_once_is_bounded(store: SqliteStore, performer: Performer) -> None:
     for number in range(60):
         await store.delivery_add(delivery_of(f"{PAY}:{number % 6}", message(str(number)), 0))
+    performer.hold = asyncio.Event()
     deliveries = queue(store, performer, deliveries_at_once=4, deliveries_at_once_each=3)
     await deliveries.start()
-    bodies = await performer.bodies(60)
+    bodies = await performer.bodies(4)
+    performer.hold.set()
+    bodies += await performer.bodies(56)
     assert sorted(map(int, bodies)) == list(range(60))
     assert performer.most == 4
     await emptied(deliveries)

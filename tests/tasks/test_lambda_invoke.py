@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from treadle.document import decode
+from treadle.functions.contract import FunctionNotFound
 from treadle.limits import DEFAULT_LIMITS
 from treadle.tasks.contract import TaskOutcome
 from treadle.tasks.lambda_invoke import problem, run_lambda_invoke
@@ -13,8 +14,31 @@ from treadle.tasks.lambda_invoke import problem, run_lambda_invoke
 from .fakes import FUNCTION, INVOKE, FakeFunctions, failure, request
 
 
-async def invoke(parameters: Any, functions: FakeFunctions | None = None) -> TaskOutcome:
-    return await run_lambda_invoke(request(INVOKE, parameters), functions or FakeFunctions(), DEFAULT_LIMITS)
+class FakeEvents:
+    """Takes events for every function but `nope`."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[bytes, str, str, str | None]] = []
+
+    async def accept(
+        self,
+        payload: bytes,
+        *,
+        function_arn: str,
+        request_id: str,
+        trace_id: str | None = None,
+        client_context: str | None = None,
+    ) -> None:
+        if function_arn.endswith(":nope"):
+            raise FunctionNotFound(function_arn)
+        self.events.append((payload, function_arn, request_id, client_context))
+
+
+async def invoke(
+    parameters: Any, functions: FakeFunctions | None = None, events: FakeEvents | None = None
+) -> TaskOutcome:
+    task = request(INVOKE, parameters)
+    return await run_lambda_invoke(task, functions or FakeFunctions(), events or FakeEvents(), DEFAULT_LIMITS)
 
 
 @pytest.mark.parametrize(
@@ -153,18 +177,6 @@ def test_parameters_that_step_functions_refuses(text: str, refusal: str) -> None
     [
         ("InvocationType", "Later", "Lambda.AWSLambdaException", "[Event, RequestResponse, DryRun]"),
         ("LogType", "All", "Lambda.AWSLambdaException", "[None, Tail]"),
-        (
-            "InvocationType",
-            "Event",
-            "Lambda.SdkClientException",
-            "Treadle does not run lambda:invoke as 'Event' yet",
-        ),
-        (
-            "InvocationType",
-            "DryRun",
-            "Lambda.SdkClientException",
-            "does not run lambda:invoke as 'DryRun' yet",
-        ),
     ],
 )
 async def test_values_that_are_refused(field: str, value: str, error: str, text: str) -> None:
@@ -173,6 +185,37 @@ async def test_values_that_are_refused(field: str, value: str, error: str, text:
     assert outcome.error == error
     assert text in (outcome.cause or "")
     assert not functions.calls
+
+
+async def test_an_event() -> None:
+    functions, events = FakeFunctions(), FakeEvents()
+    context = base64.b64encode(b'{"custom":{}}').decode()
+    parameters = {"FunctionName": "pay:live", "InvocationType": "Event", "Payload": [1], "ClientContext": context}
+    outcome = await invoke(parameters, functions, events)
+    assert outcome.output is not None
+    result = outcome.output.value
+    id = result["SdkResponseMetadata"]["RequestId"]
+    assert events.events == [(b"[1]", FUNCTION + ":live", id, '{"custom":{}}')]
+    assert not functions.calls
+    assert (result["StatusCode"], result["SdkHttpMetadata"]["HttpStatusCode"], result["Payload"]) == (202, 202, "")
+    assert "ExecutedVersion" not in result
+    assert result["SdkHttpMetadata"]["HttpHeaders"]["x-amzn-RequestId"] == id
+
+
+async def test_a_dry_run() -> None:
+    functions, events = FakeFunctions(), FakeEvents()
+    outcome = await invoke({"FunctionName": "pay", "InvocationType": "DryRun"}, functions, events)
+    assert outcome.output is not None
+    assert outcome.output.value["StatusCode"] == 204
+    assert not functions.calls
+    assert not events.events
+
+
+@pytest.mark.parametrize("kind", ["Event", "DryRun"])
+async def test_a_function_that_is_not_there(kind: str) -> None:
+    error, cause = failure(await invoke({"FunctionName": "nope", "InvocationType": kind}))
+    assert error == "Lambda.ResourceNotFoundException"
+    assert (cause or "").startswith("Function not found: arn:aws:lambda:eu-west-1:123456789012:function:nope:$LATEST (")
 
 
 async def test_function_error_is_compact() -> None:

@@ -144,6 +144,9 @@ class Invocations:
     def _records(self, destination: str, ended: Ended) -> list[Delivery]:
         if not destination:
             return []
+        if destination.endswith(".fifo"):  # as Lambda: "an unsupported destination type, such as an SQS FIFO queue"
+            _log.warning("No record is sent to %s: FIFO queues and topics are no destinations", destination)
+            return []
         return [delivery_of(destination, record_message(destination, ended), ended.now)]
 
     async def _dead_letter_target(self, ended: Ended) -> str:

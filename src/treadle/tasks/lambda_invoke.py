@@ -104,9 +104,7 @@ async def _invoked(
     return TaskOutcome(output=output) if output.size <= limits.payload_bytes else result_too_large("lambda")
 
 
-async def _accepted(
-    request: TaskRequest, call: _Call, events: EventInvocations | None, trace_id: str
-) -> TaskOutcome:
+async def _accepted(request: TaskRequest, call: _Call, events: EventInvocations | None, trace_id: str) -> TaskOutcome:
     """Raises FunctionNotFound."""
     if events is None:
         raise RuntimeError("tasks were not connected to asynchronous invocations")
