@@ -9,9 +9,9 @@ import base64
 from collections.abc import Collection
 from typing import Any
 
-from treadle.deliveries.event_patterns import Matches, PatternError, compile_object
 from treadle.deliveries.targets import Arn
 from treadle.document import decode
+from treadle.neighbours.event_patterns import Matches, PatternError, compile_object
 
 
 def record_of(message: dict[str, Any], queue: Arn) -> dict[str, Any]:

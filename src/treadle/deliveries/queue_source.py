@@ -34,7 +34,6 @@ from uuid import uuid4
 
 from msgspec import Struct
 
-from treadle.deliveries.event_patterns import Matches
 from treadle.deliveries.queue_events import failed_items, record_of
 from treadle.deliveries.targets import Arn
 from treadle.document import encode
@@ -43,6 +42,7 @@ from treadle.functions.created import FunctionArn
 from treadle.limits import Limits
 from treadle.neighbours.contract import NeighbourUnavailable
 from treadle.neighbours.directory import UnknownNeighbour
+from treadle.neighbours.event_patterns import Matches
 from treadle.tasks.contract import ServiceFault
 from treadle.tasks.service_calls import ServiceCalls
 from treadle.tasks.service_models import load

@@ -31,7 +31,7 @@ def compile_pattern(pattern: str) -> Matches:
     """An empty pattern takes everything. Raises InvalidPattern."""
     text = pattern.strip()
     if text.startswith("{") and text.endswith("}"):
-        holds = _Conditions(text[1:-1], _path).read()
+        holds = _Conditions(text[1:-1], compile_path).read()
         return lambda message: holds(_parsed(message))
     if text.startswith("[") and text.endswith("]"):
         return _columns(text[1:-1])
@@ -205,7 +205,8 @@ def _number(value: Any) -> float | None:
 _STEP = re.compile(r"""\.?(?:(?P<name>[^.\[\]]+)|\[(?P<index>\d+|\*)\]|\[['"](?P<quoted>[^'"]*)['"]\])""")
 
 
-def _path(text: str) -> Callable[[Any], list[Any]]:
+def compile_path(text: str) -> Callable[[Any], list[Any]]:
+    """What stands at a path such as $.a.b[0], $.a[*] or $['a.b']; none or several values. Raises InvalidPattern."""
     if not text.startswith("$"):
         raise InvalidPattern(f"Invalid filter pattern: {text!r} does not begin with $.")
     steps: list[str | int | None] = []

@@ -35,6 +35,10 @@ _BUSY = frozenset({"TooManyRequestsException", "ThrottlingException", "ServiceEx
 _log = logging.getLogger(__name__)
 
 
+class Later(Exception):
+    """Raised by what a delivery does: the same may succeed later."""
+
+
 class _Delivery(Struct):
     what: str
     """For the log."""
@@ -130,7 +134,7 @@ def _attempt(delivery: _Delivery) -> bool:
     try:
         delivery.act()
         return True
-    except (OwnerGone, BotoCoreError) as error:
+    except (Later, OwnerGone, BotoCoreError) as error:
         trouble, final = str(error), False
     except ClientError as error:
         found = error.response["Error"]

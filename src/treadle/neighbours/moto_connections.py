@@ -14,7 +14,7 @@ from typing import Any
 _SECRETS = frozenset({"Password", "ApiKeyValue", "ClientSecret"})
 
 
-def correct_connections() -> None:
+def correct() -> None:
     # Without their types, which forbid what is done here.
     models: Any = importlib.import_module("moto.events.models")
     describe = models.Connection.describe

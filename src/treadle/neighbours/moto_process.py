@@ -11,27 +11,28 @@ import logging
 import os
 import socket
 import sys
-import traceback
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import msgspec
 
-from treadle.functions.logs import LogFiles
 from treadle.neighbours.moto_control import READY, SERVICE_SOCKET, Settings
 
 _BACKLOG = 2_048
+_LOG_FILE = "moto.log"
+
+_log = logging.getLogger(__name__)
 
 
 def main() -> None:
     settings = msgspec.json.decode(sys.stdin.buffer.read(), type=Settings)
-    told, sys.stdout = sys.stdout, _Log(settings)
-    sys.stderr = sys.stdout
+    _open_log(settings)
+    told, sys.stdout, sys.stderr = sys.stdout, _Output(), _Output()
     try:
         server = _build(settings)
     except Exception as error:
-        traceback.print_exc()
+        _log.exception("moto cannot be started")
         told.write(f"{type(error).__name__}: {error}\n")
         told.flush()
         sys.exit(1)
@@ -46,8 +47,6 @@ def main() -> None:
 
 def _build(settings: Settings) -> Any:
     """The HTTP server, which listens already."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # not a line for each request
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
     from werkzeug.serving import make_server
 
@@ -79,16 +78,24 @@ def _build(settings: Settings) -> Any:
     return server
 
 
-class _Log(io.TextIOBase):
+def _open_log(settings: Settings) -> None:
+    folder = Path(settings.logs)
+    folder.mkdir(parents=True, exist_ok=True)
+    logging.raiseExceptions = False  # a full disk must not stop the services
+    logging.basicConfig(
+        level=logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        handlers=[RotatingFileHandler(folder / _LOG_FILE, maxBytes=settings.log_bytes, backupCount=1, delay=True)],
+    )
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # not a line for each request
+
+
+class _Output(io.TextIOBase):
     """In place of standard output and error."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._files = LogFiles(Path(settings.logs), settings.log_bytes)
-        self._lock = Lock()
-
     def write(self, text: str) -> int:
-        with self._lock:
-            self._files("moto", "", text)
+        if text.strip():
+            _log.warning("%s", text.rstrip())
         return len(text)
 
 

@@ -18,12 +18,12 @@ from treadle.aws.errors import ApiError, not_implemented
 from treadle.aws.functions.call import Call
 from treadle.aws.functions.names import FunctionName, read_name
 from treadle.aws.functions.tag_rules import check_tags
-from treadle.deliveries.event_patterns import PatternError
 from treadle.deliveries.event_sources import Source, SourceUnusable, settings_of, source_of
 from treadle.deliveries.queue_events import compile_filter
 from treadle.deliveries.queue_source import SourceSettings
 from treadle.deliveries.targets import Arn
 from treadle.functions.created import settings_of as settings_of_function
+from treadle.neighbours.event_patterns import PatternError
 from treadle.store.contract import Conflict
 from treadle.store.event_source_contract import EventSourceMapping
 
