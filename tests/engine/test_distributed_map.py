@@ -14,6 +14,7 @@ from tests.engine.driver import START, Driver, Fails, child_inputs, compiled
 from treadle.document import Document, encode
 from treadle.engine.advance import advance
 from treadle.engine.history import HistoryEvent
+from treadle.engine.map_children import ItemSource
 from treadle.engine.program import compile_definition
 from treadle.engine.signals import CancelTask, RunMap, Start, Stop, TaskFailed, TaskSucceeded
 from treadle.expressions.errors import EvaluationError
@@ -318,3 +319,53 @@ def test_what_only_a_distributed_map_does(fields: dict[str, Any]) -> None:
     result = compile_definition(encode(definition), "STANDARD", Limits(), lambda resource: None)
     (field,) = fields
     assert [(found.code, found.location) for found in result.diagnostics] == [("NOT_IMPLEMENTED", f"/States/M/{field}")]
+
+
+# -- ItemReader ----------------------------------------------------------------------------------------------
+
+
+def reading(config: dict[str, Any], language: str | None = None, **parameters: Any) -> dict[str, Any]:
+    name = "Arguments" if language == "JSONata" else "Parameters"
+    reader = {"Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": config, name: parameters}
+    return machine(language=language, ItemReader=reader)
+
+
+@pytest.mark.parametrize(
+    ("definition", "given", "parameters", "most"),
+    [
+        # recorded: map_item_reader_csv_max_items_paths--100000001, ...-1: what is wrong with it is for the run to say
+        (reading({"MaxItemsPath": "$.n"}, **{"Key.$": "$.k"}), {"n": 100_000_001, "k": "x"}, {"Key": "x"}, 100_000_001),
+        (reading({"MaxItemsPath": "$.n"}), {"n": -1}, {}, -1),
+        (reading({"MaxItems": 2}, Bucket="b"), {}, {"Bucket": "b"}, 2),
+        (reading({}), {}, {}, 0),
+        # recorded: reference_in_map_state_max_items_path--MAP_STATE_REFERENCE_IN_MAX_ITEMS_PATH
+        (reading({"MaxItemsPath": "$.n"}), {"n": "2"}, {}, 2),
+        # recorded: map_item_reader_base_json_max_items_jsonata
+        (reading({"MaxItems": "{% $m := 2 %}"}, "JSONata", Key="{% $states.input.k %}"), {"k": 7}, {"Key": 7}, 2),
+    ],
+)
+def test_what_is_to_be_read(definition: dict[str, Any], given: Any, parameters: dict[str, Any], most: int) -> None:
+    driver, run = begun(definition, given)
+    source = run.children.items
+    assert isinstance(source, ItemSource)
+    assert (source.action, source.parameters, source.most_items) == ("getObject", parameters, most)
+    started = driver.history[2]
+    assert (started.type, started.details) == ("MapStateStarted", {"length": 0})
+    assert [child.input.value for child in child_inputs(run, ["a", "b"])] == ["a", "b"]
+
+
+def test_a_number_of_items_that_is_none() -> None:
+    """Recorded: map_item_reader_csv_max_items_paths--1.5."""
+    driver = driven(reading({"MaxItemsPath": "$.MaxItems"}), {"MaxItems": 1.5})
+    assert driver.shape() == "1<0 ExecutionStarted, 2<0 MapStateEntered, 3<2 MapStateStarted, 4<3 ExecutionFailed"
+    assert (driver.execution.cause or "").endswith(
+        'The MaxItemsPath field refers to value "1.5" which is not a valid integer: $.MaxItems'
+    )
+
+
+def test_what_items_path_selects_is_not_looked_at() -> None:
+    """Recorded: map_item_reader_base_json_with_items_path--INVALID_ITEMS_PATH."""
+    definition = reading({})
+    definition["States"]["M"]["ItemsPath"] = "$.no_such_path"
+    _, run = begun(definition, {})
+    assert isinstance(run.children.items, ItemSource)

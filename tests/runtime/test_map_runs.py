@@ -420,3 +420,70 @@ async def test_a_bug_in_a_child_fails_it_alone(
     assert (await world.row(execution)).output == '["a","b"]'
     _, bad, _ = await children(world, await the_run(world, execution))
     assert (bad.status, bad.error) == ("FAILED", "States.Runtime")
+
+
+# -- items that are read -------------------------------------------------------------------------------------
+
+
+def reading(execution_type: str = "STANDARD", inner: dict[str, Any] = PASS, **fields: Any) -> dict[str, Any]:
+    reader = {"Resource": "arn:aws:states:::s3:getObject", "Parameters": {"Bucket": "b", "Key": "k"}}
+    return each(inner, execution_type, ItemReader=reader, **fields)
+
+
+@TYPES
+@pytest.mark.parametrize("pieces", [[], [[]], [[1, 2], [], [3]], [list(range(1_000)), list(range(500))]])
+async def test_items_are_read(world: World, execution_type: str, pieces: list[list[int]]) -> None:
+    world.datasets.pieces = pieces
+    execution = await world.begin(await world.machine(reading(execution_type)))
+    await world.run()
+    whole = [value for piece in pieces for value in piece]
+    assert json.loads((await world.row(execution)).output or "") == whole
+    run = await the_run(world, execution)
+    assert (run.status, run.items, run.children) == ("SUCCEEDED", len(whole), len(whole))
+
+
+async def test_batches_of_items_that_are_read(world: World) -> None:
+    world.datasets.pieces = [[1], [2, 3], [4, 5]]
+    execution = await world.begin(await world.machine(reading(ItemBatcher={"MaxItemsPerBatch": 2})))
+    await world.run()
+    assert json.loads((await world.row(execution)).output or "") == [
+        {"Items": [1, 2]},
+        {"Items": [3, 4]},
+        {"Items": [5]},
+    ]
+    assert (await the_run(world, execution)).children == 3
+
+
+async def test_items_that_cannot_be_read(world: World) -> None:
+    """What was begun is aborted. Recorded: map_item_reader_csv_headers_decl_duplicate_headers."""
+    world.tasks.script = by_input
+    world.datasets.pieces = [[work(1, 1_000)], [work(2, 1_000)]]
+    world.datasets.fails = "CSV headers cannot contain duplicates."
+    execution = await world.begin(await world.machine(reading(inner=task())))
+    await world.run()
+    row = await world.row(execution)
+    assert (row.status, row.error, row.cause) == ("FAILED", "States.ItemReaderFailed", world.datasets.fails)
+    run = await the_run(world, execution)
+    assert (run.status, run.items, await counts(world, run)) == ("FAILED", 2, {"ABORTED": (2, 2)})
+
+
+async def test_a_share_of_failures_counts_when_all_items_are_known(world: World) -> None:
+    world.tasks.script = by_input
+    world.datasets.pieces = [[work(1, 1, fails=True)], [work(n, 1) for n in range(9)]]
+    machine = await world.machine(reading(inner=task(), ToleratedFailurePercentage=10, MaxConcurrency=1))
+    execution = await world.begin(machine)
+    await world.run()
+    assert (await world.row(execution)).status == "SUCCEEDED"
+
+
+async def test_after_a_restart_the_same_items_are_read(world: World) -> None:
+    world.script = world.tasks.script = by_input
+    world.datasets.pieces = [[work(n, 1_000 * (n % 3)) for n in range(start, start + 20)] for start in (0, 20, 40)]
+    execution = await world.begin(await world.machine(reading(inner=task(), MaxConcurrency=30)))
+    await world.clock.run(world.runtime.idle, lambda: world.clock.now() >= execution.started + 1_000)
+    await world.restart()
+    await world.run()
+    assert json.loads((await world.row(execution)).output or "") == list(range(60))
+    assert [notes for _, notes in world.datasets.opened] == [[], [b"0", b"1"]]
+    run = await the_run(world, execution)
+    assert (run.items, await counts(world, run)) == (60, {"SUCCEEDED": (60, 60)})

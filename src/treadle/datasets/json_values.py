@@ -25,13 +25,17 @@ NOT_ITERABLE = "Attempting to map over non-iterable node."
 """Recorded: scenarios--map_item_reader_json_no_json_list_object."""
 
 _SPACE = " \t\r\n"
+_TOO_DEEP = "The data is nested too deeply"
 
 
 def array_items(stream: ByteStream, config: Mapping[str, Any], limits: Limits) -> Iterator[Any]:
     """`config`: a ReaderConfig. Raises DatasetError."""
     text = _Text(characters(stream), limits)
-    for key in _keys(config.get("ItemsPointer") or ""):
-        _go_to(text, key)
+    try:
+        for key in _keys(config.get("ItemsPointer") or ""):
+            _go_to(text, key)
+    except RecursionError:
+        raise DatasetError(_TOO_DEEP) from None
     if text.peek() != "[":
         raise DatasetError(NOT_ITERABLE)
     return text.items()
@@ -68,6 +72,12 @@ def _go_to(text: _Text, key: str) -> None:
                 return
             text.pass_over()
     raise DatasetError(NOT_ITERABLE)
+
+
+def _may_go_on(after: str) -> bool:
+    """Whether a value may be a number whose other half has not come yet. `after`: up to three characters of what
+    follows."""
+    return not after or (len(after) < len("e+1") and after[0] in ".eE")
 
 
 def _refuse(constant: str) -> NoReturn:
@@ -128,7 +138,7 @@ class _Text:
     def pass_over(self, depth: int = 1) -> None:
         """Of a value, whatever its length, no more is kept than of a text or number in it."""
         if depth > self._deepest:
-            raise DatasetError("The data is nested too deeply")
+            raise DatasetError(_TOO_DEEP)
         opening = self.peek()
         if opening == "[":
             for _ in self.places():
@@ -162,22 +172,27 @@ class _Text:
                     raise self._invalid() from None
                 continue
             except RecursionError:
-                raise DatasetError("The data is nested too deeply") from None
-            if end == len(self._text) and self._more():
-                continue  # A number may have more digits.
+                raise DatasetError(_TOO_DEEP) from None
+            if _may_go_on(self._text[end : end + 3]) and self._more():
+                continue
+            if end - self._at > self._longest:
+                raise self._too_long()
             self._at = end
             return value
 
     def _more(self) -> bool:
         """False: that was all."""
         if len(self._text) - self._at > self._longest:
-            raise DatasetError(f"An item has more than {self._longest} characters")
+            raise self._too_long()
         piece = next(self._source, None)
         if piece is None:
             return False
         self._text = self._text[self._at :] + piece
         self._at = 0
         return True
+
+    def _too_long(self) -> DatasetError:
+        return DatasetError(f"An item has more than {self._longest} characters")
 
     def _invalid(self) -> DatasetError:
         return DatasetError("The data is not valid JSON")

@@ -272,6 +272,8 @@ class MapRuns:
             run.exhausted = True
         elif run.reading is None and not self._closed:
             run.reading = asyncio.get_running_loop().create_task(self._guarded(run, self._read(run, run.inputs)))
+            self._under_way.begin()
+            run.reading.add_done_callback(lambda reading: self._under_way.end())
 
     async def _read(self, run: Run, inputs: MapInputs) -> None:
         try:
