@@ -16,8 +16,9 @@ time-out has passed, and goes to the queue's dead-letter queue when it has been 
   large, the second part goes without the groups that have failed in the first.
 - A reader that is told to stop lets its poll end: a service goes on with a poll whose asker has gone away, and what it
   gives out then nobody has. What comes is given back.
-- The emulator's long poll of a FIFO queue works without a pause while all groups are taken; there the reader asks
-  briefly, and less and less often, up to once in `event_source_idle_seconds`.
+- A FIFO queue is not waited for in long polls, but asked briefly, less and less often, up to once in
+  `event_source_idle_seconds`, and at once when a batch has ended: in moto, a long poll works without a pause while all
+  groups are taken, and does not see that one gets free.
 - A queue or function that is not there costs no message: the reader looks first, and tries again after pauses that
   grow up to `event_source_pause_seconds`.
 """
@@ -110,10 +111,6 @@ class Queue:
         self._services = services
         self._url: str | None = None
 
-    @property
-    def emulated(self) -> bool:
-        return self._services.emulated("sqs")
-
     async def visibility_seconds(self) -> int:
         """How long a message that was received is invisible. Raises what `Troubles` lists."""
         answer = await self._call("GetQueueAttributes", AttributeNames=["VisibilityTimeout"])
@@ -182,7 +179,9 @@ class QueueReader:
         self._functions = functions
         self._limits = limits
         self._briefly = briefly
-        self._stopped = asyncio.Event()
+        self._stopped = False
+        self._woken = asyncio.Event()
+        """Something has happened that a pause must not outlast."""
         self._batches: set[asyncio.Task[None]] = set()
         self._busy: set[str] = set()
         """Message groups of which a batch is under way."""
@@ -193,21 +192,22 @@ class QueueReader:
 
     def stop(self) -> None:
         """Take no more messages; `run` returns when the poll and the batches under way have ended."""
-        self._stopped.set()
+        self._stopped = True
+        self._woken.set()
 
     def go_on(self) -> None:
         """Forget a `stop`, if `run` has not returned yet."""
-        self._stopped.clear()
+        self._stopped = False
 
     async def run(self) -> None:
         """Cancelling this drops the batches under way: their messages come again."""
         try:
             while True:
-                while not self._stopped.is_set():
+                while not self._stopped:
                     await self._read_or_pause()
                 if self._batches:
                     await asyncio.wait(self._batches)
-                if self._stopped.is_set():  # still
+                if self._stopped:  # still
                     return
         finally:
             for batch in self._batches:
@@ -231,7 +231,7 @@ class QueueReader:
         self.problem, self._troubles = None, 0
         if not messages:
             return
-        if self._stopped.is_set():
+        if self._stopped:
             for part in _tens(messages):
                 await self._queue.give_back([message.receipt for message in part])
             return
@@ -248,11 +248,16 @@ class QueueReader:
         self._troubles = min(self._troubles + 1, 30)
 
     async def _pause(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._stopped.wait(), seconds)
+        self._woken.clear()
+        if not self._stopped:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), seconds)
 
     def _ended(self, batch: asyncio.Task[None]) -> None:
         self._batches.discard(batch)
+        if self._queue.fifo:  # its groups are free
+            self._idle = 0
+            self._woken.set()
         if not batch.cancelled() and (bug := batch.exception()) is not None:
             _log.error("event source %s: a batch could not be delivered", self._queue.arn.text, exc_info=bug)
 
@@ -266,7 +271,7 @@ class QueueReader:
         size = sum(len(message.text) for message in messages)
         while messages and len(messages) < settings.batch_size and size < self._limits.function_request_bytes:
             left = end - loop.time()
-            if left <= 0 or self._stopped.is_set():
+            if left <= 0 or self._stopped:
                 break
             wait = min(math.floor(left), self._limits.event_source_wait_seconds)
             try:
@@ -279,8 +284,7 @@ class QueueReader:
         return messages
 
     async def _poll(self, room: int, wait_seconds: int, longest: float = math.inf) -> list[_Received]:
-        brief = self._briefly() or (self._queue.fifo and self._queue.emulated)
-        wait = 0 if brief else wait_seconds
+        wait = 0 if self._queue.fifo or self._briefly() else wait_seconds
         given = await self._queue.receive(min(room, MESSAGES_AT_ONCE), wait)
         messages = [message for message in map(self._received, given) if message.group not in self._busy]
         if messages:
@@ -346,7 +350,7 @@ class QueueReader:
         except FunctionNotFound:
             return ids
         except FunctionThrottled:
-            await self._pause(_FIRST_PAUSE_SECONDS)  # the reader has less room meanwhile
+            await asyncio.sleep(_FIRST_PAUSE_SECONDS)  # the reader has less room meanwhile
             return ids
         if invocation.function_error is not None:
             return ids

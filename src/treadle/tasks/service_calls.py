@@ -78,10 +78,6 @@ class ServiceCalls:
         service = catalogue().services.get(client)
         return service is not None and self._neighbours.known(service)
 
-    def emulated(self, client: str) -> bool:
-        """Whether the emulator answers for the service, and no endpoint of the settings. `client`: as above."""
-        return self._neighbours.endpoint(catalogue().services[client]) is None
-
     async def call(
         self, operation: OperationModel, members: dict[str, Any], *, account: str, region: str, token: str | None = None
     ) -> Answered:
@@ -93,7 +89,7 @@ class ServiceCalls:
         return _read(operation, service, incoming, body, emulated)
 
     async def stream(
-        self, operation: OperationModel, members: dict[str, Any], *, account: str, region: str, token: str
+        self, operation: OperationModel, members: dict[str, Any], *, account: str, region: str, token: str | None
     ) -> Incoming:
         """The same for an operation that answers with a body of any length: that of S3's GetObject. The caller closes
         it. Raises ServiceFault, NeighbourUnavailable."""
