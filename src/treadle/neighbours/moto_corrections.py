@@ -25,6 +25,7 @@ _CORRECTIONS: Mapping[str, tuple[str, ...]] = {
     "logs": ("moto_logs",),
     "s3": ("moto_s3",),
     "sns": ("moto_sns",),
+    "sqs": ("moto_sqs",),
 }
 """By service: modules of this package with a function `correct`."""
 
