@@ -11,9 +11,10 @@ from typing import Any
 
 
 def correct() -> None:
-    from moto.sqs.models import Queue
+    from moto.sqs import models
 
-    Queue.pending_message_groups = property(_groups_under_way)
+    queue: Any = models.Queue
+    queue.pending_message_groups = property(_groups_under_way)
 
 
 def _groups_under_way(queue: Any) -> set[str]:
