@@ -84,7 +84,10 @@ async def test_client_context(aws: Lambda) -> None:
         ({"Payload": b"\xff"}, "InvalidRequestContentException"),
         ({"Payload": b"[" * 5_000}, "InvalidRequestContentException"),
         ({"ClientContext": "%%%"}, "InvalidRequestContentException"),
-        ({"InvocationType": "Event"}, "NotImplementedException"),
+        ({"InvocationType": "Event", "Payload": b"{"}, "InvalidRequestContentException"),
+        ({"InvocationType": "Event", "Payload": b'"%s"' % (b"x" * 1_048_575)}, "RequestTooLargeException"),
+        ({"InvocationType": "Event", "Qualifier": "7"}, "ResourceNotFoundException"),
+        ({"InvocationType": "Event", "FunctionName": "none"}, "ResourceNotFoundException"),
         ({"InvocationType": "Later"}, "ValidationException"),
         ({"Qualifier": "7"}, "ResourceNotFoundException"),
         ({"Qualifier": "live"}, "ResourceNotFoundException"),
@@ -101,6 +104,23 @@ async def test_refused(aws: Lambda, members: dict[str, Any], name: str) -> None:
 async def test_dry_run_runs_nothing(aws: Lambda) -> None:
     await aws.create(code=handler("import os; os._exit(1)"))
     assert await aws.call("Invoke", FunctionName="pay", InvocationType="DryRun") == {"StatusCode": 204}
+
+
+async def test_an_event(aws: Lambda, gate: Gate) -> None:
+    """Answered before the function has run, which then has the request's id."""
+    text = gate.prelude + "\ndef handler(event, context): wait(arrive(f'{context.aws_request_id}:{len(event)}'))"
+    await aws.create(code=archive({"app.py": text}), Timeout=60)
+    answer = await aws.call("Invoke", FunctionName="pay", InvocationType="Event", Payload=b'"%s"' % (b"x" * 1_048_574))
+    assert answer == {"StatusCode": 202}
+    visitor = await gate.visitor()
+    assert visitor.name == f"{CALLER.request_id}:1048574"
+    visitor.let_through()
+
+
+async def test_the_older_form_of_an_event(aws: Lambda, gate: Gate) -> None:
+    await aws.create(code=archive({"app.py": gate.prelude + "\ndef handler(event, context): arrive(str(event))"}))
+    assert await aws.call("InvokeAsync", FunctionName="pay", InvokeArgs=b"7") == {"Status": 202}
+    assert (await gate.visitor()).name == "7"
 
 
 async def test_provided(aws: Lambda) -> None:
