@@ -13,7 +13,7 @@ import resource
 import socket
 import ssl
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager, suppress
 from functools import cache
 from urllib.parse import urlsplit
@@ -43,11 +43,13 @@ from treadle.datasets.objects import FileObjects, S3Objects
 from treadle.datasets.reading import Readers
 from treadle.deliveries.attempts import Attempts
 from treadle.deliveries.event_sources import EventSources
+from treadle.deliveries.function_logs import FunctionLogs
 from treadle.deliveries.invocations import EventIntake, Invocations
 from treadle.deliveries.queue import Deliveries
 from treadle.deliveries.targets import Targets
 from treadle.functions.created import CreatedFunctions
 from treadle.functions.local import LocalFunctions
+from treadle.functions.logs import LogSink
 from treadle.functions.options import FunctionOptions
 from treadle.functions.runtimes import Runtimes
 from treadle.jobs.options import JobOptions
@@ -98,8 +100,11 @@ class ServerError(Exception):
 class App:
     """One server. `start`, then `failure` tells of what ends it, then `close` (also after a failed start)."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, sinks: Sequence[LogSink] = ()) -> None:
+        """`sinks`: where the output of functions goes besides the files and CloudWatch Logs."""
         self._settings = settings
+        self._function_logs = FunctionLogs(settings.limits)
+        self._sinks = (self._function_logs, *sinks)
         self._parts = AsyncExitStack()
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.url = ""
@@ -163,6 +168,8 @@ class App:
         neighbours = await self._open_neighbours(local_url, keyring)
         own_host = urlsplit(local_url).netloc
         services = ServiceCalls(neighbours, settings.limits, own_host)
+        self._function_logs.connect(services, neighbours)
+        self._parts.push_async_callback(self._function_logs.close)
         jobs = await self._open_jobs(store, clock, neighbours, local_url, keyring)
         web = Web(settings.limits, settings.proxies)
         self._parts.push_async_callback(web.close)
@@ -280,11 +287,13 @@ class App:
                 secret_access_key=secret_access_key,
                 key_of=key_of,
                 region=settings.region,
+                account=settings.account_id,
                 runtimes=created.runtimes,
                 inherited=settings.inherited,
                 limits=settings.limits,
             ),
             created,
+            self._sinks,
         )
         await functions.start()
         self._parts.push_async_callback(functions.close)

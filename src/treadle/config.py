@@ -53,6 +53,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     region: str = "us-east-1"
     """Of requests that are not signed for a region."""
     log_level: str = "warning"
+    verbose: bool = False
+    """The output of functions goes to the terminal, too."""
     insecure_listen: bool = False
     no_authentication: bool = False
     """Nobody is asked for a signature, even if there are access keys."""
@@ -197,6 +199,7 @@ SETTINGS = (
         "LEVEL",
         "How much to log on stderr: " + ", ".join(LOG_LEVELS) + ".",
     ),
+    Setting("verbose", "--verbose", _switch, "", "Show in the terminal what functions write."),
     Setting(
         "insecure_listen",
         "--insecure-listen",

@@ -158,6 +158,15 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """A function's log file; one older file of this size is kept beside it."""
     function_output_bytes_per_second: int = 8 * 1_048_576
     """Output that is read from one worker; a worker that writes more waits until it is read."""
+    function_logs_milliseconds: int = 1_000
+    """Output of functions reaches CloudWatch Logs this long after it was written."""
+    function_logs_backlog_bytes: int = 8 * 1_048_576
+    """Output of functions that waits in memory for CloudWatch Logs; beyond it the oldest is dropped."""
+    function_logs_emulated_bytes: int = 64 * 1_048_576
+    """Output of functions that the emulator of CloudWatch Logs holds in its memory; beyond it the oldest streams are
+    deleted."""
+    function_logs_close_seconds: int = 2
+    """Longest time that a server that stops waits for CloudWatch Logs."""
     function_open_files: int = 1_024
     """Open files of one process of a worker."""
     function_memory_headroom_megabytes: int = 1_024

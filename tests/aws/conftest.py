@@ -12,6 +12,7 @@ from treadle.aws.authentication import Authentication, Defaults
 from treadle.aws.door import Door
 from treadle.aws.extension.call import Backend
 from treadle.aws.extension.routes import TreadleExtension
+from treadle.aws.functions.code_tokens import CodeTokens
 from treadle.aws.states.call import StatesOptions
 from treadle.aws.states.service import OPERATIONS, states_service
 from treadle.language.resources import Resource
@@ -116,6 +117,7 @@ async def door(store: SqliteStore, keyring: Keyring, runtime: Runtime, clock: Se
         started=clock.now(),
         storage=lambda: {"kind": "sqlite"},
         neighbours=Neighbours(NoEmulator(), {"s3": "http://127.0.0.1:9000"}, limits),
+        code_tokens=CodeTokens(await store.secret()),
         operations={"states": tuple(OPERATIONS)},
     )
     return Door([service], limits, authentication, TreadleExtension(backend), nobody_else(authentication, limits))

@@ -18,7 +18,7 @@ SMALL = Limits(function_code_bytes=1_000, function_code_files=5)
 
 def test_unpacked(tmp_path: Path) -> None:
     made = archive({"app.py": "a = 1", "lib/deep/é.txt": b"\xff", "bootstrap": "#!", "empty/": ""}, ("bootstrap",))
-    unpack(made, tmp_path / "code" / "one", DEFAULT_LIMITS)
+    unpack([made], tmp_path / "code" / "one", DEFAULT_LIMITS)
     root = tmp_path / "code" / "one"
     assert (root / "app.py").read_text() == "a = 1"
     assert (root / "lib" / "deep" / "é.txt").read_bytes() == b"\xff"
@@ -54,7 +54,7 @@ HOSTILE: list[tuple[str, bytes, str]] = [
 def test_refused_without_a_trace(tmp_path: Path, made: bytes, why: str) -> None:
     folder = tmp_path / "code"
     with pytest.raises(ArchiveError) as refused:
-        unpack(made, folder / "one", SMALL)
+        unpack([made], folder / "one", SMALL)
     assert why in str(refused.value)
     assert list(folder.iterdir()) == []
     assert sorted(each.name for each in tmp_path.iterdir()) == ["code"]
@@ -66,7 +66,7 @@ def test_a_size_that_is_a_lie(tmp_path: Path) -> None:
     lie = made.replace((10_000).to_bytes(4, "little"), (10).to_bytes(4, "little"))
     assert lie != made
     with pytest.raises(ArchiveError):
-        unpack(lie, tmp_path / "code" / "one", SMALL)
+        unpack([lie], tmp_path / "code" / "one", SMALL)
 
 
 def test_an_encrypted_entry(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_an_encrypted_entry(tmp_path: Path) -> None:
     made[6] |= 1
     made[listed + 8] |= 1
     with pytest.raises(ArchiveError, match="encrypted"):
-        unpack(bytes(made), tmp_path / "code" / "one", SMALL)
+        unpack([bytes(made)], tmp_path / "code" / "one", SMALL)
 
 
 def test_unpacked_by_many_at_once(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_unpacked_by_many_at_once(tmp_path: Path) -> None:
 
     def run() -> None:
         try:
-            unpack(made, tmp_path / "code" / "one", DEFAULT_LIMITS)
+            unpack([made], tmp_path / "code" / "one", DEFAULT_LIMITS)
         except BaseException as error:
             failures.append(error)
 

@@ -17,6 +17,7 @@ RUN_BY = {
     "python3.13": sys.executable,
     "nodejs": str(NODE),
     "nodejs4.3": str(NODE),
+    "python2.7": sys.executable,
     "nodejs8.10": str(NODE),
     "nodejs12.x": str(NODE),
     "nodejs22.x": str(NODE),
@@ -35,7 +36,7 @@ def test_what_runs_it(runtime: str, interpreter: str) -> None:
     assert Runtimes(NODE).command(code(runtime))[0] == interpreter
 
 
-@pytest.mark.parametrize("runtime", ["python2.7", "python", "java21", "dotnet8", "ruby3.3", "nodejs20.x ", "go1.x", ""])
+@pytest.mark.parametrize("runtime", ["python2.6", "python", "java21", "dotnet8", "ruby3.3", "nodejs20.x ", "go1.x", ""])
 def test_what_is_not_run(runtime: str) -> None:
     with pytest.raises(RuntimeMissingError, match=rf"does not run the runtime {runtime}: it runs python3"):
         Runtimes(NODE).command(code(runtime))

@@ -51,6 +51,12 @@ class Request:
         """Its last value, empty if there is none."""
         return next((value for key, value in reversed(self.headers) if key == name), b"")
 
+    @property
+    def url(self) -> str:
+        """Of this server, as the client calls it; empty if it does not say."""
+        host = self.header(b"host").decode("latin-1")
+        return f"{self.scheme}://{host}" if host else ""
+
     async def body(self, most: int | None = None) -> bytes:
         """Never holds more of it than `most` bytes, or the limit for all requests. Raises ApiError
         (RequestEntityTooLargeException, RequestTimeoutException) and ClientGoneError.

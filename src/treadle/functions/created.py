@@ -26,7 +26,7 @@ from msgspec import Struct
 from treadle.functions.archives import PARTIAL, unpack, unpacked_bytes
 from treadle.functions.contract import FunctionNotFound
 from treadle.functions.function import LATEST as LATEST_QUALIFIER
-from treadle.functions.function import Function
+from treadle.functions.function import Function, Logging
 from treadle.functions.runtimes import Code, Runtimes
 from treadle.limits import Limits
 from treadle.store.function_contract import LATEST, FunctionAlias, FunctionStore, FunctionVersion
@@ -58,7 +58,7 @@ class FunctionSettings(Struct, frozen=True, kw_only=True, omit_defaults=True):
     architecture: str = "x86_64"
     tracing: str = "PassThrough"
     ephemeral_megabytes: int = 512
-    log_format: str = "Text"
+    logging: Logging = Logging()
     dead_letter: str = ""
     """ARN of the queue or topic for events that were given up."""
     layers: tuple[LayerUse, ...] = ()
@@ -184,6 +184,8 @@ class CreatedFunctions:
             published_version=version_qualifier(number),
             region=arn.region,
             account=arn.account,
+            ephemeral_megabytes=settings.ephemeral_megabytes,
+            logging=settings.logging,
         )
         if changes == self._changes:
             _remember(self._versions, (arn.unqualified, number), function)

@@ -40,6 +40,8 @@ class Function(Struct, frozen=True, kw_only=True):
     """As Lambda names it: `python3.12`."""
     timeout_seconds: int
     memory_megabytes: int
+    ephemeral_megabytes: int = 512
+    """What a worker may have of temporary files."""
     environment: dict[str, str]
     version: str
     """Changes whenever the code or the settings do."""

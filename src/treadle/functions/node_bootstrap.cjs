@@ -313,6 +313,31 @@ function tellOldSdk() {
   };
 }
 
+/** `import` does not look into the folders of NODE_PATH, where layers and AWS's SDK are; on Lambda it does. (Node.js 22.15
+ * and later; before that there is no such hook.)
+ */
+function importFromNodePath() {
+  const places = (process.env.NODE_PATH ?? "").split(path.delimiter);
+  const folders = places.filter((place) => path.basename(place) === "node_modules");
+  if (folders.length === 0) return;
+  const resolve = (specifier, context, next) => {
+    try {
+      return next(specifier, context);
+    } catch (error) {
+      if (error?.code !== "ERR_MODULE_NOT_FOUND" || /^([./]|\w+:)/.test(specifier)) throw error;
+      for (const folder of folders) {
+        try {
+          return next(specifier, { ...context, parentURL: pathToFileURL(path.join(folder, "..", "x.js")).href });
+        } catch (other) {
+          if (other?.code !== "ERR_MODULE_NOT_FOUND") throw other;
+        }
+      }
+      throw error;
+    }
+  };
+  Module.registerHooks?.({ resolve });
+}
+
 // -- the worker's life ------------------------------------------------------------------------------------------------
 
 /** How an error that nobody caught is told to the server: before the first invocation, or within one. */
@@ -339,6 +364,7 @@ function main() {
   patchConsole();
   resolvePrefixedHosts();
   tellOldSdk();
+  importFromNodePath();
   process.on("uncaughtException", (error) => dieOf(error, "Uncaught Exception", EXIT_UNCAUGHT));
   process.on("unhandledRejection", (reason) =>
     dieOf(runtimeError("UnhandledPromiseRejection", String(reason)), "Unhandled Promise Rejection", EXIT_UNHANDLED),

@@ -78,6 +78,11 @@ class ServiceCalls:
         service = catalogue().services.get(client)
         return service is not None and self._neighbours.known(service)
 
+    def emulated(self, client: str) -> bool:
+        """Whether the embedded emulator answers for the service. `client`: botocore's name of it."""
+        service = catalogue().services.get(client)
+        return service is not None and service.emulated and self._neighbours.endpoint(service) is None
+
     async def call(
         self, operation: OperationModel, members: dict[str, Any], *, account: str, region: str, token: str | None = None
     ) -> Answered:

@@ -13,10 +13,17 @@ from tests.aws.conftest import SettableClock
 from tests.aws.wire import check_shape
 from tests.functions.conftest import NODE
 from tests.functions.zips import handler
+from tests.tasks.fake_neighbour import FakeNeighbour
+from tests.tasks.fake_step_functions import FakeStepFunctions
 from treadle.aws import model
 from treadle.aws.errors import ApiError
 from treadle.aws.functions.service import FunctionService, function_service
 from treadle.aws.service import Caller
+from treadle.deliveries.attempts import Attempts
+from treadle.deliveries.event_sources import EventSources
+from treadle.deliveries.invocations import EventIntake, Invocations
+from treadle.deliveries.queue import Deliveries
+from treadle.deliveries.targets import Targets
 from treadle.functions.created import CreatedFunctions
 from treadle.functions.local import LocalFunctions
 from treadle.functions.options import INHERITED_VARIABLES, FunctionOptions
@@ -26,7 +33,7 @@ from treadle.store.sqlite.store import SqliteStore
 
 ROLE = "arn:aws:iam::123456789012:role/pay"
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:"
-CALLER = Caller("123456789012", "eu-west-1", "8f1b1b1e-0000-4000-8000-000000000001")
+CALLER = Caller("123456789012", "eu-west-1", "8f1b1b1e-0000-4000-8000-000000000001", url="http://treadle")
 
 
 class Lambda:
@@ -66,7 +73,15 @@ class Lambda:
 
 
 @pytest.fixture
-async def aws(store: SqliteStore, clock: SettableClock, limits: Limits, tmp_path: Path) -> AsyncIterator[Lambda]:
+def neighbour() -> FakeNeighbour:
+    """What answers for other services, S3 among them."""
+    return FakeNeighbour()
+
+
+@pytest.fixture
+async def aws(
+    store: SqliteStore, clock: SettableClock, limits: Limits, tmp_path: Path, neighbour: FakeNeighbour
+) -> AsyncIterator[Lambda]:
     created = CreatedFunctions(store, tmp_path / "code", limits, Runtimes(NODE))
     await created.open()
     options = FunctionOptions(
@@ -79,6 +94,24 @@ async def aws(store: SqliteStore, clock: SettableClock, limits: Limits, tmp_path
     )
     functions = LocalFunctions(options, created)
     await functions.start()
-    service = await function_service(store=store, functions=functions, created=created, clock=clock, limits=limits)
+    calls = neighbour.calls
+    sources = EventSources(store, functions, calls, limits)
+    await sources.open()
+    invocations = Invocations(functions, created, store, clock, limits)
+    attempts = Attempts(invocations, Targets(calls, FakeStepFunctions()), clock, limits)
+    deliveries = Deliveries(store, attempts, clock, limits)
+    await deliveries.start()
+    service = await function_service(
+        store=store,
+        functions=functions,
+        created=created,
+        sources=sources,
+        events=EventIntake(functions, deliveries),
+        services=calls,
+        clock=clock,
+        limits=limits,
+    )
     yield Lambda(service, functions, created, options.folder)
+    await deliveries.close()
+    await sources.close()
     await functions.close()

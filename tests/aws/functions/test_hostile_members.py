@@ -56,6 +56,15 @@ USUAL = {
     "ReservedConcurrentExecutions": 5,
     "Role": ROLE,
     "Code": {"ZipFile": "AAAA"},
+    "LayerName": "tools",
+    "VersionNumber": 1,
+    "Content": {"ZipFile": "AAAA"},
+    "Arn": ARN.replace(":function:", ":layer:") + "tools:1",
+    "Qualifier": "1",
+    "ProvisionedConcurrentExecutions": 1,
+    "UpdateRuntimeOn": "Auto",
+    "RecursiveLoop": "Allow",
+    "CodeSigningConfigArn": "arn:aws:lambda:eu-west-1:123456789012:code-signing-config:csc-0123456789abcdef0",
 }
 """Values that required members may have, so that the others are looked at."""
 

@@ -16,6 +16,7 @@ from msgspec import Struct
 from treadle.aws.authentication import Identity
 from treadle.aws.errors import ApiError
 from treadle.aws.extension.call import Backend, Call
+from treadle.aws.extension.code import code
 from treadle.aws.extension.forks import fork_execution
 from treadle.aws.extension.keys import create_key, list_keys, revoke_key
 from treadle.aws.extension.server import health, info, ready
@@ -41,6 +42,8 @@ class Route(Struct, frozen=True):
 ROUTES = (
     Route("GET", re.compile("health"), "everybody", health),
     Route("GET", re.compile("ready"), "everybody", ready),
+    # With a token in its URL, for some minutes.
+    Route("GET", re.compile("code/(?P<token>[A-Za-z0-9_=-]+)"), "everybody", code),
     Route("GET", re.compile("info"), "client", info),
     Route("GET", re.compile("services"), "client", services),
     # A labelled Map's executions have a slash in their ARN.

@@ -24,7 +24,7 @@ async def create_alias(call: Call, request: dict[str, Any]) -> dict[str, Any]:
             await backend.store.function_alias_create(alias)
         except Conflict as error:  # another node was faster
             raise _exists(named, request["Name"]) from error
-        backend.created.changed(named.arn)
+        backend.changed(named.arn)
     return _shown(alias)
 
 
@@ -45,7 +45,7 @@ async def update_alias(call: Call, request: dict[str, Any]) -> dict[str, Any]:
             await backend.store.function_alias_update(alias, known.revision_id)
         except Conflict as error:  # another node was faster
             raise other_revision() from error
-        backend.created.changed(named.arn)
+        backend.changed(named.arn)
     return _shown(alias)
 
 
@@ -56,7 +56,7 @@ async def delete_alias(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     async with backend.changes:
         await call.latest(named)
         await backend.store.function_alias_delete(named.arn, request["Name"])
-        backend.created.changed(named.arn)
+        backend.changed(named.arn)
     return {}
 
 

@@ -1,7 +1,7 @@
 """A function's configuration: from the members of a request to the settings that are kept, and back.
 
-Members that stand for something Treadle does not have are taken if they ask for nothing (an empty list of file systems),
-and refused otherwise: a function that needs its file system would fail later, and say less.
+Members that stand for something Treadle does not have are taken if they ask for nothing (an empty list of file
+systems), and refused otherwise: a function that needs its file system would fail later, and say less.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from treadle.aws.errors import ApiError, not_implemented
 from treadle.aws.functions.names import version_arn
 from treadle.deliveries.targets import kind_of
 from treadle.functions.created import FunctionArn, FunctionSettings, settings_of, version_qualifier
-from treadle.functions.function import Function
+from treadle.functions.function import Function, Logging
 from treadle.functions.runtimes import Code, RuntimeMissingError, Runtimes
 from treadle.functions.variables import RESERVED_VARIABLES
 from treadle.limits import Limits
 from treadle.store.function_contract import LATEST, FunctionVersion
 
 _ENVIRONMENT_BYTES = 4_096
+_LOG_LEVELS = frozenset({"ApplicationLogLevel", "SystemLogLevel"})
 _VARIABLE_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]+")
 
 _ABSENT: dict[str, Any] = {
@@ -78,8 +79,8 @@ def changed_settings(
         changes["dead_letter"] = _dead_letter(request["DeadLetterConfig"].get("TargetArn", ""))
     if "TracingConfig" in request:
         changes["tracing"] = request["TracingConfig"].get("Mode", "PassThrough")
-    if request.get("LoggingConfig", {}).get("LogFormat", "Text") != "Text":
-        raise not_implemented("the LogFormat JSON of functions")
+    if "LoggingConfig" in request:
+        changes["logging"] = _logging(settings.logging, request["LoggingConfig"])
     made = replace(settings, **changes)
     _check(made, limits, runtimes)
     return made
@@ -103,6 +104,23 @@ def _check(settings: FunctionSettings, limits: Limits, runtimes: Runtimes) -> No
         )
     except RuntimeMissingError as error:
         raise ApiError("InvalidParameterValueException", f"{error}.") from error
+
+
+def _logging(now: Logging, config: dict[str, Any]) -> Logging:
+    """Raises InvalidParameterValueException. (The words of its text are ours.)"""
+    format = config.get("LogFormat", now.format)
+    group = config.get("LogGroup", now.group)
+    if format == "Text":
+        if given := sorted(_LOG_LEVELS.intersection(config)):
+            text = f"{' and '.join(given)} can be set only if LogFormat is JSON."
+            raise ApiError("InvalidParameterValueException", text)
+        return Logging(group=group)
+    return Logging(
+        format=format,
+        application_level=config.get("ApplicationLogLevel", now.application_level or "INFO"),
+        system_level=config.get("SystemLogLevel", now.system_level),
+        group=group,
+    )
 
 
 def _dead_letter(arn: str) -> str:
@@ -177,7 +195,16 @@ def _settings_shown(name: str, settings: FunctionSettings) -> dict[str, Any]:
         "Architectures": [settings.architecture],
         "EphemeralStorage": {"Size": settings.ephemeral_megabytes},
         "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
-        "LoggingConfig": {"LogFormat": settings.log_format, "LogGroup": f"/aws/lambda/{name}"},
+        "LoggingConfig": _logging_shown(name, settings.logging),
+    }
+
+
+def _logging_shown(name: str, logging: Logging) -> dict[str, Any]:
+    levels = {"ApplicationLogLevel": logging.application_level, "SystemLogLevel": logging.system_level}
+    return {
+        "LogFormat": logging.format,
+        **(levels if logging.format == "JSON" else {}),
+        "LogGroup": logging.group or f"/aws/lambda/{name}",
     }
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
-from msgspec import Struct
 from msgspec.structs import replace
 
-from treadle.aws.errors import ApiError, not_implemented
+from treadle.aws.errors import ApiError
 from treadle.aws.functions.call import Call, new_revision, other_revision
+from treadle.aws.functions.code import Archive, given_archive, location
 from treadle.aws.functions.configuration import changed_settings, shown, shown_of_folder
+from treadle.aws.functions.layers import NO_LAYERS, ChosenLayers, chosen_layers
 from treadle.aws.functions.tag_rules import check_tags
 from treadle.aws.functions.versions import delete_version, latest_of
 from treadle.functions.archives import ArchiveError
@@ -21,11 +21,6 @@ from treadle.store.function_contract import LATEST, FunctionVersion
 
 _FOLDER = "Folder"
 """What GetFunction calls the repository of code that lies on this machine."""
-
-
-class _Code(Struct, frozen=True):
-    archive: bytes
-    sha256: str
 
 
 async def create_function(call: Call, request: dict[str, Any]) -> dict[str, Any]:
@@ -40,28 +35,30 @@ async def create_function(call: Call, request: dict[str, Any]) -> dict[str, Any]
         if member not in request:
             text = f"{member} is mandatory for functions whose code is an archive."
             raise ApiError("InvalidParameterValueException", text)
-    code = _code(call, request["Code"])
+    code = await given_archive(call, request["Code"])
     blank = FunctionSettings(runtime=request["Runtime"], handler=request["Handler"], role=request["Role"])
     settings = changed_settings(blank, request, backend.limits, backend.created.runtimes)
     async with backend.changes:
         if call.in_folder(named.name) or await backend.store.function_get(named.arn) is not None:
             raise ApiError("ResourceConflictException", f"Function already exist: {named.name}")
-        await _unpack(call, code, settings)
+        layers = await chosen_layers(call, request.get("Layers", ()), NO_LAYERS)
         latest = FunctionVersion(
             function_arn=named.arn,
             number=LATEST,
             revision_id=new_revision(),
-            settings=settings.text,
+            settings=replace(settings, layers=layers.uses).text,
             code_sha256=code.sha256,
-            code_bytes=len(code.archive),
+            code_bytes=len(code.content),
             modified=backend.clock.now(),
+            layers=layers.archives,
         )
+        await _check_code(call, latest, code)
         publish = replace(latest, revision_id=new_revision()) if request.get("Publish") else None
         try:
-            number = await backend.store.function_create(latest, code.archive, tags, publish)
+            number = await backend.store.function_create(latest, code.content, tags, publish)
         except Conflict as error:  # another node was faster
             raise ApiError("ResourceConflictException", f"Function already exist: {named.name}") from error
-        backend.created.changed(named.arn)
+        backend.changed(named.arn)
     return shown(_answered(latest, publish, number), qualified=False)
 
 
@@ -70,48 +67,42 @@ def _answered(latest: FunctionVersion, publish: FunctionVersion | None, number: 
     return latest if publish is None or number is None else replace(publish, number=number)
 
 
-def _code(call: Call, given: dict[str, Any]) -> _Code:
-    """Raises ApiError."""
-    if given.get("S3Bucket") or given.get("S3Key"):
-        raise not_implemented("function code in S3")
-    if given.get("ImageUri"):
-        raise not_implemented("function code in container images")
-    archive = given.get("ZipFile")
-    if archive is None:
-        raise ApiError("InvalidParameterValueException", "Please provide a source for function code.")
-    if not archive:
-        raise ApiError("InvalidParameterValueException", "Uploaded file must be a non-empty zip")
-    most = call.backend.limits.function_archive_bytes
-    if len(archive) > most:
-        raise ApiError("InvalidParameterValueException", f"Zipped size must be smaller than {most} bytes")
-    return _Code(archive, hashlib.sha256(archive).hexdigest())
-
-
-async def _unpack(call: Call, code: _Code, settings: FunctionSettings) -> None:
-    """So that a function is never made of code that cannot be run. Raises InvalidParameterValueException."""
+async def _check_code(call: Call, version: FunctionVersion, code: Archive | None = None) -> None:
+    """So that a function is never made of code that cannot be run. `code`: its archive, if the store may not have it
+    yet. Raises InvalidParameterValueException."""
+    created = call.backend.created
     try:
-        root = await call.backend.created.unpack(code.sha256, code.archive)
-        check_code(settings.runtime, root)
+        if code is not None:
+            await created.unpack(code.sha256, [code.content])
+        layers = await created.layers_of(version)
+        check_code(settings_of(version).runtime, await created.folder_of(version), layers)
+        unpacked = 0 if layers is None else await created.unpacked_bytes(version)
     except ArchiveError as error:
         text = f"Could not unzip uploaded file. Please check your file, then try to upload again. ({error})"
         raise ApiError("InvalidParameterValueException", text) from error
     except RuntimeMissingError as error:
         raise ApiError("InvalidParameterValueException", f"{error}.") from error
+    most = call.backend.limits.function_code_bytes
+    if unpacked > most:
+        text = (
+            f"Function code combined with layers exceeds the maximum allowed size of {most} bytes. The actual size is "
+            f"{unpacked} bytes."
+        )
+        raise ApiError("InvalidParameterValueException", text)
 
 
 async def get_function(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """Code.Location is a folder on this machine, as a URL."""
+    """Code.Location is a URL of this server with the archive; of a function of the folder it is that folder."""
     named = call.named(request)
     backend = call.backend
     function = backend.functions.in_folder(named.name)
     if function is not None:
-        location = {"RepositoryType": _FOLDER, "Location": function.code.as_uri()}
-        return {"Configuration": shown_of_folder(function, named.arn), "Code": location}
+        code = {"RepositoryType": _FOLDER, "Location": function.code.as_uri()}
+        return {"Configuration": shown_of_folder(function, named.arn), "Code": code}
     version = await call.version(named)
-    root = await backend.created.folder_of(version)
     answer: dict[str, Any] = {
         "Configuration": shown(version, qualified=named.qualifier is not None),
-        "Code": {"RepositoryType": _FOLDER, "Location": root.as_uri()},
+        "Code": {"RepositoryType": "S3", "Location": location(call, version.code_sha256)},
     }
     tags = await backend.store.function_tags(named.arn)
     if tags:
@@ -133,17 +124,17 @@ async def get_function_configuration(call: Call, request: dict[str, Any]) -> dic
 async def update_function_code(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     backend = call.backend
     named = call.changeable(request)
-    code = _code(call, request)
+    code = await given_archive(call, request)
     async with backend.changes:
         latest = await latest_of(call, named, request)
         settings = changed_settings(
             settings_of(latest), _only(request, "Architectures", "PublishTo"), backend.limits, backend.created.runtimes
         )
-        await _unpack(call, code, settings)
-        changed = _changed(call, latest, settings=settings.text, code_sha256=code.sha256, code_bytes=len(code.archive))
+        changed = _changed(call, latest, settings=settings.text, code_sha256=code.sha256, code_bytes=len(code.content))
+        await _check_code(call, changed, code)
         if request.get("DryRun"):
             return shown(changed, qualified=False)
-        return await _write(call, latest, changed, code.archive, publish=request.get("Publish", False))
+        return await _write(call, latest, changed, code.content, publish=request.get("Publish", False))
 
 
 async def update_function_configuration(call: Call, request: dict[str, Any]) -> dict[str, Any]:
@@ -152,11 +143,13 @@ async def update_function_configuration(call: Call, request: dict[str, Any]) -> 
     async with backend.changes:
         latest = await latest_of(call, named, request)
         settings = changed_settings(settings_of(latest), request, backend.limits, backend.created.runtimes)
-        try:
-            check_code(settings.runtime, await backend.created.folder_of(latest))
-        except RuntimeMissingError as error:
-            raise ApiError("InvalidParameterValueException", f"{error}.") from error
-        return await _write(call, latest, _changed(call, latest, settings=settings.text), None, publish=False)
+        layers = ChosenLayers(settings.layers, latest.layers)
+        if "Layers" in request:
+            layers = await chosen_layers(call, request["Layers"], layers)
+        settings = replace(settings, layers=layers.uses)
+        changed = _changed(call, latest, settings=settings.text, layers=layers.archives)
+        await _check_code(call, changed)
+        return await _write(call, latest, changed, None, publish=False)
 
 
 def _only(request: dict[str, Any], *members: str) -> dict[str, Any]:
@@ -176,7 +169,8 @@ async def _write(
         number = await backend.store.function_update(changed, latest.revision_id, archive, published)
     except Conflict as error:  # another node was faster
         raise other_revision() from error
-    backend.created.changed(latest.function_arn)
+    backend.functions.retire(latest.function_arn, LATEST)
+    backend.changed(latest.function_arn)
     return shown(_answered(changed, published, number), qualified=False)
 
 
@@ -192,7 +186,7 @@ async def delete_function(call: Call, request: dict[str, Any]) -> dict[str, Any]
             backend.functions.retire(named.arn)
         else:
             await delete_version(call, named)
-        backend.created.changed(named.arn)
+        backend.changed(named.arn)
     return {"StatusCode": 204}
 
 

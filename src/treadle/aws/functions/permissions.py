@@ -12,6 +12,7 @@ from treadle.aws.functions.call import Call, other_revision
 from treadle.aws.functions.names import FunctionName
 from treadle.store.contract import Conflict
 from treadle.store.function_contract import FunctionStatement
+from treadle.store.layer_contract import LayerStatement
 
 
 async def add_permission(call: Call, request: dict[str, Any]) -> dict[str, Any]:
@@ -20,9 +21,9 @@ async def add_permission(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     async with backend.changes:
         await call.version(named)
         known = await _statements(call, named)
-        _check_revision(known, request)
+        check_revision(known, request)
         text = json.dumps(_statement(named, request), separators=(",", ":"))
-        if len(_policy(known)) + len(text) > backend.limits.function_policy_bytes:
+        if len(policy(known)) + len(text) > backend.limits.function_policy_bytes:
             raise ApiError("PolicyLengthExceededException", "The final policy size is bigger than the limit.")
         added = FunctionStatement(
             function_arn=named.arn, qualifier=named.qualifier or "", id=request["StatementId"], statement=text
@@ -75,7 +76,7 @@ async def remove_permission(call: Call, request: dict[str, Any]) -> dict[str, An
     named = call.changeable(request)
     async with call.backend.changes:
         await call.version(named)
-        _check_revision(await _statements(call, named), request)
+        check_revision(await _statements(call, named), request)
         id = request["StatementId"]
         if not await call.backend.store.function_statement_remove(named.arn, named.qualifier or "", id):
             raise ApiError("ResourceNotFoundException", f"Statement {id} is not found in resource policy.")
@@ -90,24 +91,24 @@ async def get_policy(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         known = await _statements(call, named)
     if not known:
         raise ApiError("ResourceNotFoundException", "The resource you requested does not exist.")
-    return {"Policy": _policy(known), "RevisionId": _revision(known)}
+    return {"Policy": policy(known), "RevisionId": policy_revision(known)}
 
 
 async def _statements(call: Call, named: FunctionName) -> Sequence[FunctionStatement]:
     return await call.backend.store.function_statements(named.arn, named.qualifier or "")
 
 
-def _policy(statements: Sequence[FunctionStatement]) -> str:
+def policy(statements: Sequence[FunctionStatement | LayerStatement]) -> str:
     joined = ",".join(each.statement for each in statements)
     return f'{{"Version":"2012-10-17","Id":"default","Statement":[{joined}]}}'
 
 
-def _revision(statements: Sequence[FunctionStatement]) -> str:
+def policy_revision(statements: Sequence[FunctionStatement | LayerStatement]) -> str:
     """Follows from the policy, and so changes with it."""
-    return str(uuid5(NAMESPACE_OID, _policy(statements)))
+    return str(uuid5(NAMESPACE_OID, policy(statements)))
 
 
-def _check_revision(statements: Sequence[FunctionStatement], request: dict[str, Any]) -> None:
+def check_revision(statements: Sequence[FunctionStatement | LayerStatement], request: dict[str, Any]) -> None:
     """Raises PreconditionFailedException."""
-    if request.get("RevisionId") not in (None, _revision(statements)):
+    if request.get("RevisionId") not in (None, policy_revision(statements)):
         raise other_revision()

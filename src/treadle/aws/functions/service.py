@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -15,11 +14,16 @@ from treadle.aws.functions import (
     event_sources,
     functions,
     invoke,
+    kept_configs,
+    layer_permissions,
+    layers,
     permissions,
+    provisioned,
     tags,
     versions,
 )
 from treadle.aws.functions.call import Backend, Call
+from treadle.aws.functions.code_tokens import CodeTokens
 from treadle.aws.service import Caller
 from treadle.aws.tokens import PageTokens
 from treadle.clock import Clock
@@ -29,12 +33,14 @@ from treadle.functions.created import CreatedFunctions
 from treadle.functions.local import LocalFunctions
 from treadle.limits import Limits
 from treadle.store.contract import Store
+from treadle.tasks.service_calls import ServiceCalls
 
 Operation = Callable[[Call, dict[str, Any]], Awaitable[dict[str, Any]]]
 
 SIGNING_NAME = "lambda"
 
 OPERATIONS: dict[str, Operation] = {
+    "AddLayerVersionPermission": layer_permissions.add_layer_version_permission,
     "AddPermission": permissions.add_permission,
     "CreateAlias": aliases.create_alias,
     "CreateEventSourceMapping": event_sources.create_event_source_mapping,
@@ -42,27 +48,47 @@ OPERATIONS: dict[str, Operation] = {
     "DeleteAlias": aliases.delete_alias,
     "DeleteEventSourceMapping": event_sources.delete_event_source_mapping,
     "DeleteFunction": functions.delete_function,
+    "DeleteFunctionCodeSigningConfig": kept_configs.delete_function_code_signing_config,
     "DeleteFunctionConcurrency": concurrency.delete_function_concurrency,
     "DeleteFunctionEventInvokeConfig": event_configs.delete_function_event_invoke_config,
+    "DeleteLayerVersion": layers.delete_layer_version,
+    "DeleteProvisionedConcurrencyConfig": provisioned.delete_provisioned_concurrency_config,
     "GetAccountSettings": concurrency.get_account_settings,
     "GetAlias": aliases.get_alias,
     "GetEventSourceMapping": event_sources.get_event_source_mapping,
     "GetFunction": functions.get_function,
+    "GetFunctionCodeSigningConfig": kept_configs.get_function_code_signing_config,
     "GetFunctionConcurrency": concurrency.get_function_concurrency,
     "GetFunctionConfiguration": functions.get_function_configuration,
     "GetFunctionEventInvokeConfig": event_configs.get_function_event_invoke_config,
+    "GetFunctionRecursionConfig": kept_configs.get_function_recursion_config,
+    "GetLayerVersion": layers.get_layer_version,
+    "GetLayerVersionByArn": layers.get_layer_version_by_arn,
+    "GetLayerVersionPolicy": layer_permissions.get_layer_version_policy,
     "GetPolicy": permissions.get_policy,
+    "GetProvisionedConcurrencyConfig": provisioned.get_provisioned_concurrency_config,
+    "GetRuntimeManagementConfig": kept_configs.get_runtime_management_config,
     "Invoke": invoke.invoke,
     "InvokeAsync": invoke.invoke_async,
     "ListAliases": aliases.list_aliases,
+    "ListCodeSigningConfigs": kept_configs.list_code_signing_configs,
     "ListEventSourceMappings": event_sources.list_event_source_mappings,
     "ListFunctionEventInvokeConfigs": event_configs.list_function_event_invoke_configs,
     "ListFunctions": functions.list_functions,
+    "ListLayerVersions": layers.list_layer_versions,
+    "ListLayers": layers.list_layers,
+    "ListProvisionedConcurrencyConfigs": provisioned.list_provisioned_concurrency_configs,
     "ListTags": tags.list_tags,
     "ListVersionsByFunction": versions.list_versions_by_function,
+    "PublishLayerVersion": layers.publish_layer_version,
     "PublishVersion": versions.publish_version,
+    "PutFunctionCodeSigningConfig": kept_configs.put_function_code_signing_config,
     "PutFunctionConcurrency": concurrency.put_function_concurrency,
     "PutFunctionEventInvokeConfig": event_configs.put_function_event_invoke_config,
+    "PutFunctionRecursionConfig": kept_configs.put_function_recursion_config,
+    "PutProvisionedConcurrencyConfig": provisioned.put_provisioned_concurrency_config,
+    "PutRuntimeManagementConfig": kept_configs.put_runtime_management_config,
+    "RemoveLayerVersionPermission": layer_permissions.remove_layer_version_permission,
     "RemovePermission": permissions.remove_permission,
     "TagResource": tags.tag_resource,
     "UntagResource": tags.untag_resource,
@@ -74,7 +100,7 @@ OPERATIONS: dict[str, Operation] = {
 }
 """What is served. Every other operation of the model answers that it is not implemented yet."""
 
-_WITH_CODE = frozenset({"CreateFunction", "UpdateFunctionCode"})
+_WITH_CODE = frozenset({"CreateFunction", "PublishLayerVersion", "UpdateFunctionCode"})
 
 
 class FunctionService:
@@ -117,6 +143,7 @@ async def function_service(
     created: CreatedFunctions,
     sources: EventSources,
     events: EventIntake,
+    services: ServiceCalls,
     clock: Clock,
     limits: Limits,
 ) -> FunctionService:
@@ -130,5 +157,7 @@ async def function_service(
         clock=clock,
         limits=limits,
         tokens=PageTokens(await store.secret()),
+        code_tokens=CodeTokens(await store.secret()),
+        services=services,
     )
     return FunctionService(backend)
