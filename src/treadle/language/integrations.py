@@ -40,8 +40,8 @@ _integrations: Mapping[str, Mapping[str, Integration]] = {
     "sqs": {"sendMessage": Integration(CALLBACK, ("QueueUrl", "MessageBody"))},
     "events": {"putEvents": Integration(CALLBACK, ("Entries",))},
     "states": {"startExecution": Integration((*SYNC, "sync:2", *CALLBACK), ("StateMachineArn",))},
-    "apigateway": {"invoke": Integration(CALLBACK)},
-    "http": {"invoke": Integration()},
+    "apigateway": {"invoke": Integration(CALLBACK, ("ApiEndpoint", "Method"))},
+    "http": {"invoke": Integration(required=("ApiEndpoint", "Method"))},
     "dynamodb": {
         "getItem": Integration(required=("TableName", "Key")),
         "putItem": Integration(required=("TableName", "Item")),
@@ -117,3 +117,11 @@ def missing_parameters(of: Integration, parameters: Any) -> Iterator[str]:
         for name in of.required:
             if name not in parameters and f"{name}.$" not in parameters:
                 yield name
+
+
+def unrecognized(arn: str) -> str:
+    """AWS's words for a resource that it does not know."""
+    return (
+        f"The resource provided {arn} is not recognized. The value is not a valid resource ARN, "
+        "or the resource is not available in this region."
+    )
