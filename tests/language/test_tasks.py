@@ -23,7 +23,9 @@ def findings(definition: Any) -> list[str]:
 RIGHT = [
     only(Type="Task", Resource=FUNCTION, End=True),
     only(Type="Task", Resource=ACTIVITY, End=True),
-    only(Type="Task", Resource="arn:aws-cn:states:::http:invoke", Parameters={}, End=True),
+    only(Type="Task", Resource="arn:aws-cn:states:::athena:getQueryResults", Parameters={}, End=True),
+    integration("http:invoke", ApiEndpoint="https://api.example", **{"Method.$": "$.m"}),
+    integration("apigateway:invoke.waitForTaskToken", ApiEndpoint="a.execute-api.r.amazonaws.com", Method="GET"),
     integration("lambda:invoke", FunctionName="f"),
     integration("lambda:invoke.waitForTaskToken", **{"FunctionName.$": "$.f"}),
     integration("sqs:sendMessage.waitForTaskToken", QueueUrl="q", MessageBody={}),
