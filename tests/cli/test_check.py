@@ -96,7 +96,9 @@ def test_a_task_is_known_where_its_service_is() -> None:
     text = json.dumps({"StartAt": "Emulated", "States": states})
     (found,) = check(text, is_yaml=False)
     assert found.code == "NOT_IMPLEMENTED"
-    assert found.message == "Treadle does not run 'aws-sdk:translate:listLanguages' tasks yet"
+    assert found.message == (
+            "Nobody answers for 'translate' at this server: AWS_ENDPOINT_URL_TRANSLATE names an endpoint for it"
+        )
     assert check_text(text, "f", False, "STANDARD", DEFAULT_LIMITS, {"translate"}) == []
 
 

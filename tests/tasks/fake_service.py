@@ -17,6 +17,8 @@ Answer = dict[str, Any] | int | Exception
 class FakeService:
     """Answers every operation of the AWS JSON protocol: each time with the next answer it has, or the last one."""
 
+    is_running = True
+
     def __init__(self, **answers: list[Answer]) -> None:
         self.answers = answers
         self.asked: list[tuple[str, Any]] = []

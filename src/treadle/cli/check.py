@@ -18,6 +18,7 @@ from treadle.language.jackson import json_error
 from treadle.language.kinds import MachineType
 from treadle.limits import Limits
 from treadle.tasks.dispatch import refuses
+from treadle.tasks.objections import objections
 from treadle.tasks.service_calls import answered
 
 _control = re.compile("[\x00-\x1f\x7f-\x9f]")
@@ -70,7 +71,7 @@ def check_text(
 def _check_json(
     text: str, machine_type: MachineType, limits: Limits, refuses: Refuses
 ) -> Iterator[tuple[Mark, Diagnostic]]:
-    diagnostics = compile_definition(text, machine_type, limits, refuses).diagnostics
+    diagnostics = compile_definition(text, machine_type, limits, refuses, objections=objections).diagnostics
     fault = json_error(text, limits.json_depth)
     if fault is None:
         yield from _placed(diagnostics, *json_marks(text))
@@ -88,7 +89,7 @@ def _check_yaml(
     except YamlError as error:
         yield _fault(error.fault, "ERROR")
         return
-    diagnostics = compile_definition(encode(value), machine_type, limits, refuses).diagnostics
+    diagnostics = compile_definition(encode(value), machine_type, limits, refuses, objections=objections).diagnostics
     yield from _placed(diagnostics, root, faults)
 
 

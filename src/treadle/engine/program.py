@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Mapping
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from treadle.engine.failure import Handlers
 from treadle.engine.fields import FieldCompiler
@@ -49,6 +49,8 @@ from treadle.language.resources import Resource, parse_resource
 from treadle.limits import Limits
 
 Refuses = Callable[[Resource], str | None]
+Objections = Callable[[Resource, Iterable[str]], Iterable[tuple[str, str]]]
+"""What AWS has against a task of this resource with parameters of these names: the field, and what is wrong with it."""
 """Why tasks of a resource cannot be run at all, or None if they can."""
 
 
@@ -74,11 +76,18 @@ class Compiled(Struct, frozen=True):
 
 
 def compile_definition(
-    text: str, machine_type: MachineType, limits: Limits, refuses: Refuses, *, runs: bool = True
+    text: str,
+    machine_type: MachineType,
+    limits: Limits,
+    refuses: Refuses,
+    *,
+    objections: Objections = lambda resource, fields: (),
+    runs: bool = True,
 ) -> Compiled:
-    """`runs`: the whole machine is to be run, so that fields which this version does not run are refused."""
+    """`refuses`: why this server cannot run tasks of a resource. `runs`: the whole machine is to be run, so that fields
+    which this version does not run are refused."""
     parsed = parse_definition(text, machine_type=machine_type, limits=limits, runs=runs)
-    compiler = _ProgramCompiler(limits, refuses, runs)
+    compiler = _ProgramCompiler(limits, refuses, objections, runs)
     if parsed.machine is None:
         compiler.check(parsed.readable)
         return Compiled(None, (*parsed.diagnostics, *compiler.findings))
@@ -88,10 +97,11 @@ def compile_definition(
 
 
 class _ProgramCompiler:
-    def __init__(self, limits: Limits, refuses: Refuses, runs: bool) -> None:
+    def __init__(self, limits: Limits, refuses: Refuses, objections: Objections, runs: bool) -> None:
         self.findings: list[Diagnostic] = []
         self._limits = limits
         self._refuses = refuses
+        self._objections = objections
         self._runs = runs
         self._children: dict[str, Program] = {}
 
@@ -176,7 +186,13 @@ class _ProgramCompiler:
     def _resource(self, state: TaskState, compiler: FieldCompiler) -> Resource:
         resource = parse_resource(state.resource)
         assert resource is not None, "the language lets no other resource pass"
-        why = self._refuses(resource)
+        given, name = (state.parameters, "Parameters") if state.arguments is UNSET else (state.arguments, "Arguments")
+        fields = [field.removesuffix(".$") for field in given] if isinstance(given, dict) else []
+        objections = list(self._objections(resource, fields))
+        for field, message in objections:
+            at = f"{compiler.state.location}/{name if field == 'Parameters' else field}"
+            self.findings.append(Diagnostic(code="SCHEMA_VALIDATION_FAILED", message=message, location=at))
+        why = None if objections else self._refuses(resource)
         if why is not None:
             self.findings.append(
                 Diagnostic(code="NOT_IMPLEMENTED", message=why, location=f"{compiler.state.location}/Resource")

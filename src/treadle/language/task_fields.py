@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from treadle.language.integrations import integration, missing_parameters
+from treadle.language.integrations import integration, missing_parameters, unrecognized
 from treadle.language.kinds import Context, mapping, string
 from treadle.language.resources import Resource, parse_resource
 
@@ -18,11 +18,7 @@ def resource(value: Any, at: str, context: Context) -> Any:
     if not value.startswith("arn:"):
         context.report(at, "Value is not a valid resource ARN")
     elif named is None or (named.kind == "integration" and integration(named) is None):
-        context.report(
-            at,
-            f"The resource provided {value} is not recognized. The value is not a valid resource ARN, "
-            "or the resource is not available in this region.",
-        )
+        context.report(at, unrecognized(value))
     elif context.machine_type == "EXPRESS":
         _check_express(named, at, context)
     return value

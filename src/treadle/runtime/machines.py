@@ -16,6 +16,7 @@ from treadle.language.diagnostics import Diagnostic
 from treadle.language.resources import Resource
 from treadle.limits import Limits
 from treadle.store.contract import Alias, Machine, MachineRevision, MachineType, Publication, Store, Version
+from treadle.tasks.objections import objections
 
 _K = TypeVar("_K")
 _T = TypeVar("_T")
@@ -51,7 +52,9 @@ class Machines:
 
         Checking a large one takes seconds, in which the executions of others go on.
         """
-        check = partial(compile_definition, definition, machine_type, self._limits, self._refuses)
+        check = partial(
+            compile_definition, definition, machine_type, self._limits, self._refuses, objections=objections
+        )
         large = len(definition) > self._limits.definition_characters_at_once
         return (await asyncio.to_thread(check) if large else check()).diagnostics
 

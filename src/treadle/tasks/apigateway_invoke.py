@@ -37,7 +37,7 @@ from treadle.tasks.lambda_outcomes import result_too_large
 from treadle.tasks.parameters import NO_OBJECT, malformed, missing, unsupported
 from treadle.tasks.service_calls import own_credentials
 
-_FIELDS = frozenset(
+FIELDS = frozenset(
     {
         "ApiEndpoint", "Method", "Headers", "Stage", "Path", "QueryParameters", "RequestBody", "AllowNullValues",
         "AuthType",
@@ -163,7 +163,7 @@ def _read(parameters: Any) -> _Invocation:
     if not isinstance(parameters, dict):
         raise Misused(NO_OBJECT)
     for field in parameters:
-        if field not in _FIELDS:
+        if field not in FIELDS:
             raise Misused(unsupported(field))
     for field in ("ApiEndpoint", "Method"):
         if parameters.get(field) is None:

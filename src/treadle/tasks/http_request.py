@@ -24,7 +24,7 @@ from treadle.tasks.http_connections import Additions
 from treadle.tasks.parameters import NO_OBJECT, malformed, missing, unsupported
 
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS")
-_FIELDS = frozenset(
+FIELDS = frozenset(
     {
         "ApiEndpoint", "Method", "Authentication", "InvocationConfig", "Headers", "QueryParameters", "RequestBody",
         "Transform",
@@ -77,7 +77,7 @@ def read_http_task(parameters: Any) -> HttpTask:
     if not isinstance(parameters, dict):
         raise Misused(NO_OBJECT)
     for field in parameters:
-        if field not in _FIELDS:
+        if field not in FIELDS:
             raise Misused(unsupported(field))
     for field in ("ApiEndpoint", "Method"):
         if parameters.get(field) is None:

@@ -38,7 +38,7 @@ from treadle.tasks.lambda_outcomes import (
 )
 from treadle.tasks.parameters import NO_OBJECT, malformed, missing, unsupported
 
-_PARAMETERS = frozenset({"FunctionName", "Payload", "InvocationType", "LogType", "ClientContext", "Qualifier"})
+PARAMETERS = frozenset({"FunctionName", "Payload", "InvocationType", "LogType", "ClientContext", "Qualifier"})
 _FUNCTION_NAME_PATTERN = (
     r"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?"
     r"([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?"
@@ -155,11 +155,11 @@ def problem(parameters: Any) -> str | None:
     if not isinstance(parameters, dict):
         return NO_OBJECT
     for field in parameters:
-        if field not in _PARAMETERS:
+        if field not in PARAMETERS:
             return unsupported(field)
     if "FunctionName" not in parameters:
         return missing("FunctionName")
-    for field in _PARAMETERS - {"Payload"}:
+    for field in PARAMETERS - {"Payload"}:
         value = parameters.get(field, "")
         if not isinstance(value, str) and (value is not None or field == "FunctionName"):
             return malformed(field)

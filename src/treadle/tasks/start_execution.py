@@ -43,7 +43,7 @@ from treadle.tasks.sdk_names import exception_name
 from treadle.tasks.sdk_shapes import epoch_milliseconds, to_result
 from treadle.tasks.service_models import load
 
-_PARAMETERS = ("StateMachineArn", "Input", "Name", "TraceHeader")
+PARAMETERS = ("StateMachineArn", "Input", "Name", "TraceHeader")
 _NAMES = uuid.UUID("5d4bd1ce-2ff6-4b32-8ac4-6e6f9fb2a1f3")
 """The namespace of the names that we make."""
 _ALREADY_EXISTS = "ExecutionAlreadyExists"
@@ -99,11 +99,11 @@ def problem(parameters: Any) -> str | None:
     if not isinstance(parameters, dict):
         return NO_OBJECT
     for field in parameters:
-        if field not in _PARAMETERS:
+        if field not in PARAMETERS:
             return unsupported(field)
     if parameters.get("StateMachineArn") is None:
         return missing("StateMachineArn")
-    for field in _PARAMETERS:
+    for field in PARAMETERS:
         value = parameters.get(field)
         if field != "Input" and value is not None and not isinstance(value, str):
             return malformed(field)

@@ -44,6 +44,7 @@ from treadle.language.resources import Resource
 from treadle.language.single_state import STATE_NAME, machine_of_state
 from treadle.runtime.trials import Trials
 from treadle.tasks.contract import HttpExchange
+from treadle.tasks.objections import objections
 
 _INPUT = ("afterInputPath",)
 _FORK_OUTPUT = ("afterResultSelector", "afterResultPath")
@@ -93,7 +94,9 @@ def _find(call: Call, request: dict[str, Any]) -> tuple[Program, Place]:
     name = request.get("stateName")
     definition = request["definition"] if name is not None else machine_of_state(request["definition"])
     limits = call.backend.options.limits
-    compiled = compile_definition(definition, "STANDARD", limits, lambda resource: None, runs=False)
+    compiled = compile_definition(
+        definition, "STANDARD", limits, lambda resource: None, objections=objections, runs=False
+    )
     if compiled.program is None:
         raise ApiError("InvalidDefinition", invalid_definition_message(compiled.diagnostics))
     place = find_state(compiled.program.scope, STATE_NAME if name is None else name)
@@ -221,9 +224,7 @@ async def _carry_out(call: Call, trial: Trial) -> HttpExchange | None:
         running.cancel()
 
 
-def _answer(
-    trial: Trial, verdict: Verdict, request: dict[str, Any], exchange: HttpExchange | None
-) -> dict[str, Any]:
+def _answer(trial: Trial, verdict: Verdict, request: dict[str, Any], exchange: HttpExchange | None) -> dict[str, Any]:
     level = request.get("inspectionLevel", "INFO")
     inspection = None if level == "INFO" else _inspection(trial, verdict)
     if inspection is not None and level == "TRACE" and exchange is not None:
