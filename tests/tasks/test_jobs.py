@@ -155,14 +155,31 @@ async def test_a_task_of_ecs() -> None:
     for code, succeeded in ((0, True), (1, False), (None, False)):
         container = {} if code is None else {"exitCode": code}
         stopped = {"taskArn": "t", "lastStatus": "STOPPED", "containers": [{"name": "c", **container}]}
-        service = FakeService(RunTask=[began], DescribeTasks=[{"tasks": [stopped]}])
+        stopped["taskDefinitionArn"] = "d:1"
+        defined = {"taskDefinition": {"containerDefinitions": [{"name": "c"}]}}
+        service = FakeService(RunTask=[began], DescribeTasks=[{"tasks": [stopped]}], DescribeTaskDefinition=[defined])
         outcome = await Run(service, "ecs:runTask", {"TaskDefinition": "d", "Cluster": "c"}).outcome()
         shown = {"Containers": [{**({} if code is None else {"ExitCode": code}), "Name": "c"}], "LastStatus": "STOPPED"}
-        shown["TaskArn"] = "t"
+        shown |= {"TaskArn": "t", "TaskDefinitionArn": "d:1"}
         result = outcome.output.value if outcome.output is not None else decode(outcome.cause or "")
         assert (result, outcome.output is not None) == (shown, succeeded)
         assert service.asked[0][1]["startedBy"] == "AWS Step Functions"
-        assert service.last[1] == {"cluster": "c", "tasks": ["t"]}
+        assert service.asked[1][1] == {"cluster": "c", "tasks": ["t"]}
+
+
+@pytest.mark.parametrize("failed", ["main", "helper"])
+async def test_only_essential_containers_count(failed: str) -> None:
+    containers = [{"name": name, "exitCode": int(name == failed)} for name in ("main", "helper")]
+    stopped = {"lastStatus": "STOPPED", "taskDefinitionArn": "d:1", "containers": containers}
+    defined = [{"name": "main"}, {"name": "helper", "essential": False}]
+    service = FakeService(
+        DescribeTasks=[{"tasks": [stopped]}],
+        DescribeTaskDefinition=[503, {"taskDefinition": {"containerDefinitions": defined}}],
+    )
+    submitted = {"Tasks": [{"TaskArn": "t"}]}
+    outcome = await Run(service, "ecs:runTask", {"TaskDefinition": "d"}, submitted=submitted).outcome()
+    assert (outcome.output is not None) is (failed == "helper")
+    assert service.last == ("DescribeTaskDefinition", {"taskDefinition": "d:1"})
 
 
 async def test_a_task_that_cannot_be_placed() -> None:

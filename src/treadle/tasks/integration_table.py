@@ -1,8 +1,6 @@
 """The optimised integrations that are operations of other services, a line for each. (`integrations.py` reads them.)
 
-Sources: the developer guide's page of each service; the AWS SDK for Java 1.x for the names of services and errors.
-Recorded are SQS, SNS, DynamoDB, EventBridge and ECS; published: Batch (github.com/ASFHyP3/hyp3, issue 911).  With what
-the errors of EMR, DataBrew and the services below begin is not known, nor whether their results have metadata.
+Source: the developer guide's page of each service.
 """
 
 from __future__ import annotations
@@ -10,12 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from treadle.tasks import sdk_v1_services as v1
 from treadle.tasks.contract import TaskRequest
-from treadle.tasks.integrations import Integration, Job, Lookup, Refusal, Service
-
-_DYNAMODB = ("x-amz-crc32", "Content-Length", "Date", "Content-Type")
-_DYNAMODB_HEADERS = ("Server", "Connection", "x-amzn-RequestId", *_DYNAMODB)
-_DYNAMODB_GET_HEADERS = ("Server", "x-amzn-requestid", "Connection", *_DYNAMODB)
+from treadle.tasks.integrations import Ask, Integration, Job, Lookup, Refusal
 
 REASON = "The task of a state machine was cancelled"
 """Given to services that ask for one."""
@@ -42,58 +37,18 @@ def _managed_by(members: dict[str, Any], request: TaskRequest) -> None:
         overrides["environment"] = [*overrides.get("environment", []), managed]
 
 
-# -- the services ------------------------------------------------------------------------------------------
+# -- how tasks of ECS end ---------------------------------------------------------------------------------
 
-_DYNAMODB_SERVICE = Service(
-    client="dynamodb",
-    prefix="DynamoDB",
-    product="AmazonDynamoDBv2",
-    base_error="AmazonDynamoDBException",
-    headers=_DYNAMODB_HEADERS,
-)
-_SQS = Service(client="sqs", prefix="SQS", product="AmazonSQS", base_error="AmazonSQSException")
-_SNS = Service(client="sns", prefix="SNS", product="AmazonSNS", base_error="AmazonSNSException")
-_EVENTS = Service(
-    client="events",
-    prefix="EventBridge",
-    product="AmazonEventBridge",
-    base_error="AmazonEventBridgeException",
-    headers=(),
-)
-_ECS = Service(client="ecs", prefix="ECS", product="AmazonECS", base_error="AmazonECSException")
-_BATCH = Service(client="batch", prefix="Batch", product="AWSBatch", base_error="AWSBatchException")
-_GLUE = Service(client="glue", prefix="Glue", product="AWSGlue", base_error="AWSGlueException")
-_DATABREW = Service(
-    client="databrew", prefix="DataBrew", product="AWSGlueDataBrew", base_error="AWSGlueDataBrewException"
-)
-_SAGEMAKER = Service(
-    client="sagemaker", prefix="SageMaker", product="AmazonSageMaker", base_error="AmazonSageMakerException"
-)
-_EMR = Service(
-    client="emr",
-    prefix="ElasticMapReduce",
-    product="AmazonElasticMapReduce",
-    base_error="AmazonElasticMapReduceException",
-)
-_EMR_CONTAINERS = Service(
-    client="emr-containers",
-    prefix="EMRContainers",
-    product="AmazonEMRContainers",
-    base_error="AmazonEMRContainersException",
-)
-_EMR_SERVERLESS = Service(
-    client="emr-serverless",
-    prefix="EMRServerless",
-    product="AWSEMRServerless",
-    base_error="AWSEMRServerlessException",
-)
-_CODEBUILD = Service(client="codebuild", prefix="CodeBuild", product="AWSCodeBuild", base_error="AWSCodeBuildException")
-_ATHENA = Service(client="athena", prefix="Athena", product="AmazonAthena", base_error="AmazonAthenaException")
-_EKS = Service(client="eks", prefix="EKS", product="AmazonEKS", base_error="AmazonEKSException")
-_MEDIACONVERT = Service(
-    client="mediaconvert", prefix="MediaConvert", product="AWSMediaConvert", base_error="AWSMediaConvertException"
-)
-_BEDROCK = Service(client="bedrock", prefix="Bedrock", product="AmazonBedrock", base_error="AmazonBedrockException")
+_EXITED = "(Tasks[0].Containers[?ExitCode != `0`] && 'FAILED' || 'SUCCEEDED')"
+
+
+async def _only_helpers_failed(ask: Ask, described: dict[str, Any]) -> bool:
+    """Of a task, only its essential containers count, and which they are stands in its definition."""
+    task = described["Tasks"][0]
+    definition = await ask("DescribeTaskDefinition", {"TaskDefinition": task.get("TaskDefinitionArn", "")})
+    containers = definition.get("TaskDefinition", {}).get("ContainerDefinitions", [])
+    helpers = {each.get("Name") for each in containers if each.get("Essential") is False}
+    return all(each.get("Name") in helpers for each in task["Containers"] if each.get("ExitCode") != 0)
 
 
 def _states(names: str) -> frozenset[str]:
@@ -106,7 +61,7 @@ def _states(names: str) -> frozenset[str]:
 def _sagemaker_job(kind: str) -> Integration:
     name = f"{{{kind}Name: request.{kind}Name}}"
     return Integration(
-        service=_SAGEMAKER,
+        service=v1.SAGEMAKER,
         operation=f"Create{kind}",
         job=Job(
             describe=f"Describe{kind}",
@@ -122,7 +77,7 @@ def _sagemaker_job(kind: str) -> Integration:
 
 def _build_batch(operation: str) -> Integration:
     return Integration(
-        service=_CODEBUILD,
+        service=v1.CODEBUILD,
         operation=operation,
         job=Job(
             describe="BatchGetBuildBatches",
@@ -141,7 +96,7 @@ def _application(operation: str, reached: str, given_up: str = "TERMINATED") -> 
     """Of EMR Serverless: what makes it reach a state."""
     named = "answer" if operation == "CreateApplication" else "request"
     return Integration(
-        service=_EMR_SERVERLESS,
+        service=v1.EMR_SERVERLESS,
         operation=operation,
         job=Job(
             describe="GetApplication",
@@ -156,7 +111,7 @@ def _application(operation: str, reached: str, given_up: str = "TERMINATED") -> 
 def _serverless_run(operation: str, named: str, succeeded: str, failed: str, *, cancels: bool) -> Integration:
     run = f"{{ApplicationId: request.ApplicationId, JobRunId: {named}.JobRunId}}"
     return Integration(
-        service=_EMR_SERVERLESS,
+        service=v1.EMR_SERVERLESS,
         operation=operation,
         job=Job(
             describe="GetJobRun",
@@ -172,7 +127,7 @@ def _serverless_run(operation: str, named: str, succeeded: str, failed: str, *, 
 
 def _made_in_eks(kind: str, of: str, failed: str) -> Integration:
     return Integration(
-        service=_EKS,
+        service=v1.EKS,
         operation=f"Create{kind}",
         job=Job(
             describe=f"Describe{kind}",
@@ -186,7 +141,7 @@ def _made_in_eks(kind: str, of: str, failed: str) -> Integration:
 
 def _deleted_from_eks(kind: str, of: str, failed: str = "DELETE_FAILED") -> Integration:
     return Integration(
-        service=_EKS,
+        service=v1.EKS,
         operation=f"Delete{kind}",
         job=Job(
             describe=f"Describe{kind}",
@@ -206,29 +161,32 @@ _FARGATE_PROFILE = "{ClusterName: request.ClusterName, FargateProfileName: reque
 # -- the table ---------------------------------------------------------------------------------------------
 
 _TASK = "Cluster: request.Cluster"
-_EXITED = "(Tasks[0].Containers[?ExitCode != `0`] && 'FAILED' || 'SUCCEEDED')"
-_EMR_CLUSTER = "{ClusterId: Cluster.Id, Cluster: Cluster}"
+_EMR_CLUSTER = "{Cluster: Cluster, ClusterId: Cluster.Id}"
 _DATABREW_RUN = "{Name: request.Name, RunId: answer.RunId}"
 _VIRTUAL_RUN = "{Id: answer.Id, VirtualClusterId: request.VirtualClusterId}"
 
 INTEGRATIONS: Mapping[tuple[str, str], Integration] = {
-    ("dynamodb", "getItem"): Integration(service=_DYNAMODB_SERVICE, operation="GetItem", headers=_DYNAMODB_GET_HEADERS),
-    ("dynamodb", "putItem"): Integration(service=_DYNAMODB_SERVICE, operation="PutItem"),
-    ("dynamodb", "updateItem"): Integration(service=_DYNAMODB_SERVICE, operation="UpdateItem"),
-    ("dynamodb", "deleteItem"): Integration(service=_DYNAMODB_SERVICE, operation="DeleteItem"),
-    ("sqs", "sendMessage"): Integration(
-        service=_SQS, operation="SendMessage", left_out=frozenset({"MessageSystemAttributes"})
+    ("dynamodb", "getItem"): Integration(
+        service=v1.DYNAMODB,
+        operation="GetItem",
+        headers=("Server", "x-amzn-requestid", "Connection", *v1.DYNAMODB_COMMON_HEADERS),
     ),
-    ("sns", "publish"): Integration(service=_SNS, operation="Publish"),
+    ("dynamodb", "putItem"): Integration(service=v1.DYNAMODB, operation="PutItem"),
+    ("dynamodb", "updateItem"): Integration(service=v1.DYNAMODB, operation="UpdateItem"),
+    ("dynamodb", "deleteItem"): Integration(service=v1.DYNAMODB, operation="DeleteItem"),
+    ("sqs", "sendMessage"): Integration(
+        service=v1.SQS, operation="SendMessage", left_out=frozenset({"MessageSystemAttributes"})
+    ),
+    ("sns", "publish"): Integration(service=v1.SNS, operation="Publish"),
     ("events", "putEvents"): Integration(
-        service=_EVENTS,
+        service=v1.EVENTS,
         operation="PutEvents",
         adds=_whose_event,
         # Recorded: services/events_task_service--put_events_mixed_malformed_detail.
         refusal=Refusal(found="FailedEntryCount", error="EventBridge.FailedEntry", patterns=("", "waitForTaskToken")),
     ),
     ("ecs", "runTask"): Integration(
-        service=_ECS,
+        service=v1.ECS,
         operation="RunTask",
         adds=_started_by,
         # The developer guide: without a pattern, such an answer is the result.
@@ -240,12 +198,13 @@ INTEGRATIONS: Mapping[tuple[str, str], Integration] = {
             succeeded=_states("SUCCEEDED"),
             failed=_states("FAILED"),
             result="Tasks[0]",
+            excuse=_only_helpers_failed,
             cancel="StopTask",
             cancel_of=f"{{{_TASK}, Task: answer.Tasks[0].TaskArn, Reason: '{REASON}'}}",
         ),
     ),
     ("batch", "submitJob"): Integration(
-        service=_BATCH,
+        service=v1.BATCH,
         operation="SubmitJob",
         adds=_managed_by,
         job=Job(
@@ -260,7 +219,7 @@ INTEGRATIONS: Mapping[tuple[str, str], Integration] = {
         ),
     ),
     ("glue", "startJobRun"): Integration(
-        service=_GLUE,
+        service=v1.GLUE,
         operation="StartJobRun",
         job=Job(
             describe="GetJobRun",
@@ -274,7 +233,7 @@ INTEGRATIONS: Mapping[tuple[str, str], Integration] = {
         ),
     ),
     ("databrew", "startJobRun"): Integration(
-        service=_DATABREW,
+        service=v1.DATABREW,
         operation="StartJobRun",
         job=Job(
             describe="DescribeJobRun",
@@ -291,15 +250,15 @@ INTEGRATIONS: Mapping[tuple[str, str], Integration] = {
     ("sagemaker", "createProcessingJob"): _sagemaker_job("ProcessingJob"),
     ("sagemaker", "createHyperParameterTuningJob"): _sagemaker_job("HyperParameterTuningJob"),
     ("sagemaker", "createLabelingJob"): _sagemaker_job("LabelingJob"),
-    ("sagemaker", "createModel"): Integration(service=_SAGEMAKER, operation="CreateModel"),
-    ("sagemaker", "createEndpoint"): Integration(service=_SAGEMAKER, operation="CreateEndpoint"),
-    ("sagemaker", "createEndpointConfig"): Integration(service=_SAGEMAKER, operation="CreateEndpointConfig"),
-    ("sagemaker", "updateEndpoint"): Integration(service=_SAGEMAKER, operation="UpdateEndpoint"),
+    ("sagemaker", "createModel"): Integration(service=v1.SAGEMAKER, operation="CreateModel"),
+    ("sagemaker", "createEndpoint"): Integration(service=v1.SAGEMAKER, operation="CreateEndpoint"),
+    ("sagemaker", "createEndpointConfig"): Integration(service=v1.SAGEMAKER, operation="CreateEndpointConfig"),
+    ("sagemaker", "updateEndpoint"): Integration(service=v1.SAGEMAKER, operation="UpdateEndpoint"),
     ("elasticmapreduce", "createCluster"): Integration(
-        service=_EMR,
+        service=v1.EMR,
         operation="RunJobFlow",
         left_out=frozenset({"Steps"}),
-        answers="{ClusterId: JobFlowId, ClusterArn: ClusterArn}",
+        answers="{ClusterArn: ClusterArn, ClusterId: JobFlowId}",
         job=Job(
             describe="DescribeCluster",
             of="{ClusterId: answer.ClusterId}",
@@ -312,7 +271,7 @@ INTEGRATIONS: Mapping[tuple[str, str], Integration] = {
         ),
     ),
     ("elasticmapreduce", "terminateCluster"): Integration(
-        service=_EMR,
+        service=v1.EMR,
         operation="TerminateJobFlows",
         parameters=("ClusterId",),
         sends="{JobFlowIds: [ClusterId]}",
@@ -325,7 +284,7 @@ INTEGRATIONS: Mapping[tuple[str, str], Integration] = {
         ),
     ),
     ("elasticmapreduce", "addStep"): Integration(
-        service=_EMR,
+        service=v1.EMR,
         operation="AddJobFlowSteps",
         parameters=("ClusterId", "Step", "ExecutionRoleArn"),
         sends="{JobFlowId: ClusterId, Steps: [Step], ExecutionRoleArn: ExecutionRoleArn}",
@@ -341,20 +300,20 @@ INTEGRATIONS: Mapping[tuple[str, str], Integration] = {
         ),
     ),
     ("elasticmapreduce", "cancelStep"): Integration(
-        service=_EMR,
+        service=v1.EMR,
         operation="CancelSteps",
         parameters=("ClusterId", "StepId"),
         sends="{ClusterId: ClusterId, StepIds: [StepId]}",
         answers="{CancelStepsInfo: CancelStepsInfoList[0]}",
     ),
     ("elasticmapreduce", "setClusterTerminationProtection"): Integration(
-        service=_EMR,
+        service=v1.EMR,
         operation="SetTerminationProtection",
         parameters=("ClusterId", "TerminationProtected"),
         sends="{JobFlowIds: [ClusterId], TerminationProtected: TerminationProtected}",
     ),
     ("elasticmapreduce", "modifyInstanceFleetByName"): Integration(
-        service=_EMR,
+        service=v1.EMR,
         operation="ModifyInstanceFleet",
         parameters=("ClusterId", "InstanceFleetName", "InstanceFleet"),
         sends="{ClusterId: ClusterId, InstanceFleet: InstanceFleet}",
@@ -368,7 +327,7 @@ INTEGRATIONS: Mapping[tuple[str, str], Integration] = {
         ),
     ),
     ("elasticmapreduce", "modifyInstanceGroupByName"): Integration(
-        service=_EMR,
+        service=v1.EMR,
         operation="ModifyInstanceGroups",
         parameters=("ClusterId", "InstanceGroupName", "InstanceGroup"),
         sends="{ClusterId: ClusterId, InstanceGroups: [InstanceGroup]}",
@@ -381,9 +340,11 @@ INTEGRATIONS: Mapping[tuple[str, str], Integration] = {
             id_member="InstanceGroupId",
         ),
     ),
-    ("emr-containers", "createVirtualCluster"): Integration(service=_EMR_CONTAINERS, operation="CreateVirtualCluster"),
+    ("emr-containers", "createVirtualCluster"): Integration(
+        service=v1.EMR_CONTAINERS, operation="CreateVirtualCluster"
+    ),
     ("emr-containers", "deleteVirtualCluster"): Integration(
-        service=_EMR_CONTAINERS,
+        service=v1.EMR_CONTAINERS,
         operation="DeleteVirtualCluster",
         job=Job(
             describe="DescribeVirtualCluster",
@@ -394,7 +355,7 @@ INTEGRATIONS: Mapping[tuple[str, str], Integration] = {
         ),
     ),
     ("emr-containers", "startJobRun"): Integration(
-        service=_EMR_CONTAINERS,
+        service=v1.EMR_CONTAINERS,
         operation="StartJobRun",
         job=Job(
             describe="DescribeJobRun",
@@ -417,7 +378,7 @@ INTEGRATIONS: Mapping[tuple[str, str], Integration] = {
         "CancelJobRun", "request", "CANCELLED", "SUCCESS FAILED", cancels=False
     ),
     ("codebuild", "startBuild"): Integration(
-        service=_CODEBUILD,
+        service=v1.CODEBUILD,
         operation="StartBuild",
         job=Job(
             describe="BatchGetBuilds",
@@ -432,13 +393,13 @@ INTEGRATIONS: Mapping[tuple[str, str], Integration] = {
     ),
     ("codebuild", "startBuildBatch"): _build_batch("StartBuildBatch"),
     ("codebuild", "retryBuildBatch"): _build_batch("RetryBuildBatch"),
-    ("codebuild", "stopBuild"): Integration(service=_CODEBUILD, operation="StopBuild"),
-    ("codebuild", "stopBuildBatch"): Integration(service=_CODEBUILD, operation="StopBuildBatch"),
-    ("codebuild", "batchDeleteBuilds"): Integration(service=_CODEBUILD, operation="BatchDeleteBuilds"),
-    ("codebuild", "batchGetReports"): Integration(service=_CODEBUILD, operation="BatchGetReports"),
-    ("codebuild", "deleteBuildBatch"): Integration(service=_CODEBUILD, operation="DeleteBuildBatch"),
+    ("codebuild", "stopBuild"): Integration(service=v1.CODEBUILD, operation="StopBuild"),
+    ("codebuild", "stopBuildBatch"): Integration(service=v1.CODEBUILD, operation="StopBuildBatch"),
+    ("codebuild", "batchDeleteBuilds"): Integration(service=v1.CODEBUILD, operation="BatchDeleteBuilds"),
+    ("codebuild", "batchGetReports"): Integration(service=v1.CODEBUILD, operation="BatchGetReports"),
+    ("codebuild", "deleteBuildBatch"): Integration(service=v1.CODEBUILD, operation="DeleteBuildBatch"),
     ("athena", "startQueryExecution"): Integration(
-        service=_ATHENA,
+        service=v1.ATHENA,
         operation="StartQueryExecution",
         job=Job(
             describe="GetQueryExecution",
@@ -450,9 +411,9 @@ INTEGRATIONS: Mapping[tuple[str, str], Integration] = {
             cancel_of="{QueryExecutionId: answer.QueryExecutionId}",
         ),
     ),
-    ("athena", "stopQueryExecution"): Integration(service=_ATHENA, operation="StopQueryExecution"),
-    ("athena", "getQueryExecution"): Integration(service=_ATHENA, operation="GetQueryExecution"),
-    ("athena", "getQueryResults"): Integration(service=_ATHENA, operation="GetQueryResults"),
+    ("athena", "stopQueryExecution"): Integration(service=v1.ATHENA, operation="StopQueryExecution"),
+    ("athena", "getQueryExecution"): Integration(service=v1.ATHENA, operation="GetQueryExecution"),
+    ("athena", "getQueryResults"): Integration(service=v1.ATHENA, operation="GetQueryResults"),
     ("eks", "createCluster"): _made_in_eks("Cluster", _CLUSTER, "FAILED DELETING"),
     ("eks", "createNodegroup"): _made_in_eks("Nodegroup", _NODEGROUP, "CREATE_FAILED DEGRADED DELETING"),
     ("eks", "createFargateProfile"): _made_in_eks("FargateProfile", _FARGATE_PROFILE, "CREATE_FAILED DELETING"),
@@ -460,7 +421,7 @@ INTEGRATIONS: Mapping[tuple[str, str], Integration] = {
     ("eks", "deleteNodegroup"): _deleted_from_eks("Nodegroup", _NODEGROUP),
     ("eks", "deleteFargateProfile"): _deleted_from_eks("FargateProfile", _FARGATE_PROFILE),
     ("mediaconvert", "createJob"): Integration(
-        service=_MEDIACONVERT,
+        service=v1.MEDIACONVERT,
         operation="CreateJob",
         job=Job(
             describe="GetJob",
@@ -473,7 +434,7 @@ INTEGRATIONS: Mapping[tuple[str, str], Integration] = {
         ),
     ),
     ("bedrock", "createModelCustomizationJob"): Integration(
-        service=_BEDROCK,
+        service=v1.BEDROCK,
         operation="CreateModelCustomizationJob",
         job=Job(
             describe="GetModelCustomizationJob",

@@ -17,7 +17,7 @@ Which patterns an integration has stands in `language/integrations.py`, because 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from typing import Any
 
@@ -27,22 +27,13 @@ from jmespath.parser import ParsedResult
 from msgspec import Struct
 
 from treadle.tasks.contract import TaskRequest
+from treadle.tasks.sdk_v1_services import Service
 from treadle.tasks.service_models import load
 
-_HEADERS = ("x-amzn-RequestId", "connection", "Content-Length", "Date", "Content-Type")
-
-
-class Service(Struct, frozen=True, kw_only=True):
-    client: str
-    """botocore's name of the service."""
-    prefix: str
-    """What the names of errors begin with."""
-    product: str
-    """The service in causes."""
-    base_error: str
-    """The class of errors that have no class of their own."""
-    headers: tuple[str, ...] = _HEADERS
-    """Of answers, as AWS sends them; none: results have no metadata."""
+Ask = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
+"""An operation of the service with these parameters, to its answer. Raises ServiceFault, NeighbourUnavailable."""
+Excuse = Callable[[Ask, dict[str, Any]], Awaitable[bool]]
+"""Is given the answer of `describe`."""
 
 
 class Job(Struct, frozen=True, kw_only=True):
@@ -56,6 +47,8 @@ class Job(Struct, frozen=True, kw_only=True):
     failed: frozenset[str] = frozenset()
     """Other states are those of a job that goes on."""
     result: str = "@"
+    excuse: Excuse | None = None
+    """Asked of a job that looks failed: whether it has succeeded for all that."""
     ends_gone: bool = False
     """Whether it has succeeded when it is not there any more; the result is then that of the request."""
     cancel: str | None = None

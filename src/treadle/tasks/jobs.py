@@ -21,6 +21,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
@@ -94,7 +95,9 @@ async def _end(task: JobTask, answer: Any) -> TaskOutcome:
         await asyncio.sleep(min(max(waited / 10, limits.job_poll_seconds_min), limits.job_poll_seconds_max))
         try:
             async with task.polls:
-                described = await _call(task, job.describe, job.of, answer)
+                described = await _ask(task, job.describe, _about(task, job.of, answer))
+                state = evaluate(job.state, described)
+                excused = state in job.failed and await _is_excused(task, described)
         except NeighbourUnavailable as error:
             _log.info("%s is asked for its job again: %s", task.request.execution_arn, error)
             continue
@@ -107,14 +110,17 @@ async def _end(task: JobTask, answer: Any) -> TaskOutcome:
             if missing == limits.job_missing_polls:
                 raise
             continue
-        state = evaluate(job.state, described)
-        if state in job.succeeded:
+        if state in job.succeeded or excused:
             return _succeeded(task, evaluate(job.result, described))
         if state in job.failed:
             return _failed(task, evaluate(job.result, described))
         missing = 0 if state else missing + 1
         if missing == limits.job_missing_polls:
             return _failed(task, described)
+
+
+async def _is_excused(task: JobTask, described: dict[str, Any]) -> bool:
+    return task.job.excuse is not None and await task.job.excuse(partial(_ask, task), described)
 
 
 def _passes(fault: ServiceFault) -> bool:
@@ -148,7 +154,7 @@ async def _cancel(task: JobTask, submitting: asyncio.Task[Document]) -> None:
     pause = task.limits.job_poll_seconds_min
     while not task.stopping():
         try:
-            await _call(task, job.cancel, job.cancel_of, answer)
+            await _ask(task, job.cancel, _about(task, job.cancel_of, answer))
             return
         except (ServiceFault, NeighbourUnavailable) as error:
             passes = isinstance(error, NeighbourUnavailable) or _passes(error)
@@ -159,10 +165,17 @@ async def _cancel(task: JobTask, submitting: asyncio.Task[Document]) -> None:
         pause *= 2
 
 
-async def _call(task: JobTask, name: str, of: str, answer: Any) -> dict[str, Any]:
-    """An operation about the job. Raises ServiceFault, NeighbourUnavailable."""
+# -- to ask ------------------------------------------------------------------------------------------------
+
+
+def _about(task: JobTask, of: str, answer: Any) -> dict[str, Any]:
+    """The parameters of an operation about the job."""
+    return dict(evaluate(of, {"request": task.request.input.value, "answer": answer}))
+
+
+async def _ask(task: JobTask, name: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Raises ServiceFault, NeighbourUnavailable."""
     operation = task.integration.operation_model(name)
-    parameters = evaluate(of, {"request": task.request.input.value, "answer": answer})
     members = to_request(operation.input_shape, parameters)
     request = task.request
     answered = await task.calls.call(operation, members, account=request.account, region=request.region)

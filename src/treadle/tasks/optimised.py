@@ -82,7 +82,7 @@ async def ask(request: TaskRequest, integration: Integration, calls: ServiceCall
     answer = await calls.call(operation, members, account=request.account, region=request.region, token=request.token)
     result = shown(operation, answer.members)
     if integration.answers is not None:
-        result = dict(sorted(evaluate(integration.answers, result).items()))
+        result = evaluate(integration.answers, result)
     refusal = integration.refusal
     if refusal is not None and request.resource.pattern in refusal.patterns and evaluate(refusal.found, result):
         raise Refused(refusal.error, result)
