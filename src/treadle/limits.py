@@ -172,6 +172,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     function_memory_headroom_megabytes: int = 1_024
     """MiB that a Python function may allocate beyond its memory size, because not all that is allocated is used: the
     stack of each thread, 8 MiB, and an arena of memory for each (a bound of ours)."""
+    function_stream_bytes: int = 20 * 1_048_576
+    """Answer of a function that streams it (Lambda's was so much at first)."""
+    function_stream_buffer_bytes: int = 262_144
+    """Of a streamed answer, what waits in memory for its reader; a handler that writes more waits until it is taken."""
     function_archive_bytes: int = 50 * 1_048_576
     """A zip archive with a function's code."""
     function_code_bytes: int = 250 * 1_048_576
@@ -260,6 +264,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """How long an OAuth token is used whose answer does not say how long it is good for (a guess of ours)."""
     oauth_tokens: int = 1_000
     """OAuth tokens that are remembered: those used last."""
+    chunk_head_bytes: int = 16_384
+    """What stands before one chunk of a signed upload, or behind the last one."""
     neighbour_answer_bytes: int = 8 * 1_048_576
     """Answer of a neighbour to a task. (The task's result has the bound `payload_bytes`.)"""
 

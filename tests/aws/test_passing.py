@@ -48,6 +48,8 @@ class Reply(Struct):
 class Emulator:
     """Takes what it is sent, and gives one reply."""
 
+    is_running = True
+
     def __init__(self) -> None:
         self.reply: Reply | Exception = Reply()
         self.sent: list[Outgoing] = []

@@ -7,10 +7,16 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from treadle.functions.answer_stream import AnswerStream
 from treadle.functions.runtime_api import ACCEPTED, INVALID_STATE, Answer, Poll, RuntimeApi
 from treadle.limits import Limits
 
-LIMITS = Limits(function_request_bytes=1_000, function_header_bytes=5_000)
+LIMITS = Limits(
+    function_request_bytes=1_000,
+    function_header_bytes=5_000,
+    function_stream_bytes=10_000,
+    function_stream_buffer_bytes=2_000,
+)
 
 
 class FakeSeat:
@@ -18,6 +24,8 @@ class FakeSeat:
         self.calls: list[tuple[str, str, bytes | None]] = []
         self.poll: asyncio.Future[Poll] = asyncio.get_running_loop().create_future()
         self.poll_lost = asyncio.Event()
+        self.stream: AnswerStream | None = None
+        self.too_much = asyncio.Event()
 
     def polled(self, poll: Poll) -> Answer | None:
         if self.poll.done():
@@ -35,6 +43,12 @@ class FakeSeat:
     def failed(self, request_id: str, body: bytes | None) -> Answer:
         self.calls.append(("error", request_id, body))
         return ACCEPTED
+
+    def streams(self, request_id: str) -> AnswerStream | None:
+        return self.stream
+
+    def streamed_too_much(self, request_id: str) -> None:
+        self.too_much.set()
 
     def init_failed(self, body: bytes | None) -> Answer:
         raise RuntimeError("a bug behind the API")
@@ -166,3 +180,101 @@ async def test_a_bug_is_logged(client: Client, caplog: pytest.LogCaptureFixture)
     client.send("POST", f"/{client.path}/2018-06-01/runtime/init/error", b"{}")
     await client.closed()
     assert "a bug behind the API" in caplog.text
+
+
+STREAMING = "Lambda-Runtime-Function-Response-Mode: streaming\r\nTransfer-Encoding: chunked\r\n"
+ERROR = "Lambda-Runtime-Function-Error-Type: Own\r\nLambda-Runtime-Function-Error-Body: {}\r\n"
+
+
+class Streaming:
+    """A response in the middle."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        path = f"/{client.path}/2018-06-01/runtime/invocation/7/response"
+        client.writer.write(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: text/x\r\n{STREAMING}\r\n".encode())
+
+    def write(self, piece: bytes) -> None:
+        self.client.writer.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+
+    async def end(self, trailers: str = "") -> int:
+        self.client.writer.write(f"0\r\n{trailers}\r\n".encode())
+        return await self.client.status()
+
+
+async def taken(stream: AnswerStream, length: int) -> bytes:
+    seen = b""
+    while len(seen) < length:
+        await asyncio.wait_for(stream.news(), 20)
+        seen += stream.take()
+    return seen
+
+
+async def test_a_streamed_response(client: Client, seat: FakeSeat) -> None:
+    stream = seat.stream = AnswerStream(LIMITS)
+    streaming = Streaming(client)
+    streaming.write(b"one")
+    assert await taken(stream, 3) == b"one"
+    assert stream.content_type == "text/x"
+    assert seat.calls == []
+    streaming.write(b"two")
+    assert await taken(stream, 3) == b"two"
+    assert await streaming.end() == 202
+    assert seat.calls == [("response", "7", b"")]
+
+
+@pytest.mark.parametrize(
+    ("body", "document"),
+    [
+        ("eyJlcnJvclR5cGUiOiJPd24ifQ==", b'{"errorType":"Own"}'),
+        ("no Base64", b'{"errorType":"Own","errorMessage":""}'),
+    ],
+)
+async def test_an_error_in_the_middle_of_a_stream(client: Client, seat: FakeSeat, body: str, document: bytes) -> None:
+    seat.stream = AnswerStream(LIMITS)
+    streaming = Streaming(client)
+    streaming.write(b"one")
+    assert await streaming.end(ERROR.format(body)) == 202
+    assert seat.calls == [("error", "7", document)]
+
+
+async def test_a_streamed_response_that_nobody_reads_as_it_comes(client: Client, seat: FakeSeat) -> None:
+    streaming = Streaming(client)
+    streaming.write(b"one")
+    streaming.write(b"two")
+    assert await streaming.end() == 202
+    assert seat.calls == [("response", "7", b"onetwo")]
+
+
+async def test_a_stream_waits_for_its_reader(client: Client, seat: FakeSeat) -> None:
+    """What is not read stays in the buffers of the connection, and then with the sender."""
+    limits = Limits(function_stream_bytes=100_000_000, function_stream_buffer_bytes=2_000)
+    stream = seat.stream = AnswerStream(limits)
+    streaming = Streaming(client)
+    streaming.write(b"x" * 50_000_000)
+    await asyncio.wait_for(stream.news(), 20)
+    drained = asyncio.create_task(client.writer.drain())
+    done, _ = await asyncio.wait({drained}, timeout=0)
+    assert not done
+    assert len(await taken(stream, 50_000_000)) == 50_000_000
+    await drained
+    assert await streaming.end() == 202
+
+
+async def test_a_stream_is_bounded(client: Client, seat: FakeSeat) -> None:
+    stream = seat.stream = AnswerStream(LIMITS)
+    streaming = Streaming(client)
+    streaming.write(b"x" * 10_000)
+    assert len(await taken(stream, 10_000)) == 10_000
+    streaming.write(b"y")
+    await asyncio.wait_for(seat.too_much.wait(), 20)
+    await client.closed()
+    assert stream.take() == b""
+
+
+async def test_trailers_are_bounded(client: Client, seat: FakeSeat) -> None:
+    seat.stream = AnswerStream(LIMITS)
+    Streaming(client).write(b"one")
+    client.writer.write(b"0\r\nLambda-Runtime-Function-Error-Body: " + b"x" * 5_000)
+    await client.closed()
+    assert seat.calls == []

@@ -33,6 +33,8 @@ class Reply:
 
 
 class FakeNeighbour:
+    is_running = True
+
     def __init__(self, body: bytes = b"{}", status: int = 200, **headers: str) -> None:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         self.reply = Reply(status, body, named)

@@ -19,6 +19,7 @@ import click
 import uvloop
 
 from treadle.app import App, ServerError
+from treadle.cli.output import TerminalOutput
 from treadle.config import Settings
 
 Beside = Callable[[App, threading.Event], int | None]
@@ -42,7 +43,7 @@ def host(settings: Settings, beside: Beside) -> int | None:
 
 async def _host(settings: Settings, beside: Beside) -> int | None:
     stopping = _stop_on_signals()
-    app = App(settings)
+    app = App(settings, [TerminalOutput()] if settings.verbose else [])
     try:
         await app.start()
         return await _until_done(app, beside, stopping)

@@ -105,12 +105,33 @@ const LEVELS = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
 let requestId;
 
 /** `time <tab> request id <tab> level <tab> text`; a carriage return stands for a line's end within it. */
-function log(level, ...values) {
+function logText(level, ...values) {
   const line = `${new Date().toISOString()}\t${requestId}\t${level}\t${util.format(...values)}`;
   process.stdout.write(`${line.replaceAll("\n", "\r")}\n`);
 }
 
+/** The log format JSON: a value alone stays what it is, an error among the values is told apart. */
+function logJson(level, ...values) {
+  const entry = { timestamp: new Date().toISOString(), level, requestId, message: values[0] };
+  const isAlone = values.length === 1 && !util.types.isNativeError(values[0]);
+  const error = values.find((value) => util.types.isNativeError(value));
+  if (!isAlone) entry.message = util.format(...values);
+  if (error !== undefined) {
+    entry.errorType = error.constructor?.name ?? "UnknownError";
+    entry.errorMessage = error.message;
+    entry.stackTrace = typeof error.stack === "string" ? error.stack.split("\n") : [];
+  }
+  let line;
+  try {
+    line = JSON.stringify(entry);
+  } catch {
+    line = JSON.stringify({ ...entry, message: util.format(...values) }); // it refers to itself
+  }
+  process.stdout.write(`${line}\n`);
+}
+
 function patchConsole() {
+  const log = process.env.AWS_LAMBDA_LOG_FORMAT?.toUpperCase() === "JSON" ? logJson : logText;
   const least = LEVELS.indexOf(process.env.AWS_LAMBDA_LOG_LEVEL?.toUpperCase());
   LEVELS.forEach((level, rank) => {
     console[level.toLowerCase()] = rank >= least ? (...values) => log(level, ...values) : () => {};

@@ -64,6 +64,11 @@ class OwnServices(Protocol):
 class Neighbour(Protocol):
     """What answers for one or more services."""
 
+    @property
+    def is_running(self) -> bool:
+        """A request does not start it."""
+        ...
+
     async def send(self, request: Outgoing) -> Incoming:
         """Raises NeighbourUnavailable."""
         ...

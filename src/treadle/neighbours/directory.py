@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping
 
 from treadle.limits import Limits
 from treadle.neighbours.catalogue import AwsService, catalogue
@@ -24,10 +24,15 @@ class Neighbours:
         """`endpoints`: base URLs by botocore's name of the service."""
         self._emulator = emulator
         self._own: OwnServices | None = None
+        self._before: dict[str, Callable[[], Awaitable[None]]] = {}
         self._endpoints = dict(endpoints)
         self._transports = {
             name: Transport(f"the endpoint of {name} ({url})", url, limits) for name, url in endpoints.items()
         }
+
+    def before(self, name: str, prepare: Callable[[], Awaitable[None]]) -> None:
+        """Wait for `prepare` before each request to the service of this name."""
+        self._before[name] = prepare
 
     def connect(self, own: OwnServices) -> None:
         """What `own` serves does not reach the emulator."""
@@ -40,8 +45,15 @@ class Neighbours:
     def known(self, service: AwsService) -> bool:
         return is_known(service, self._endpoints)
 
+    def is_there(self, service: AwsService) -> bool:
+        """Whether somebody answers for the service whom nobody has to start first."""
+        return service.name in self._endpoints or self._emulator.is_running
+
     async def send(self, service: AwsService, request: Outgoing) -> Incoming:
         """Raises NeighbourUnavailable, UnknownNeighbour."""
+        prepare = self._before.get(service.name)
+        if prepare is not None:
+            await prepare()
         transport = self._transports.get(service.name)
         if transport is not None:
             return await transport.send(request)

@@ -71,6 +71,10 @@ class Moto:
         """None: it is not running."""
         return None if self._running is None else self._running.link.pid
 
+    @property
+    def is_running(self) -> bool:
+        return self._running is not None
+
     async def open(self) -> None:
         """Take over what a server left behind that used the same data folder and died."""
         left = moto_control.find(self._options.data)

@@ -264,3 +264,36 @@ async def test_account_settings(aws: Lambda) -> None:
 async def test_what_is_not_served_says_so(aws: Lambda) -> None:
     error = await aws.error("CreateCapacityProvider", CapacityProviderName="x")
     assert error == ("NotImplementedException", "Treadle does not implement the operation CreateCapacityProvider yet.")
+
+
+@pytest.mark.parametrize(
+    ("configs", "shown"),
+    [
+        ([], {"LogFormat": "Text"}),
+        ([{"LogGroup": "/mine"}], {"LogFormat": "Text", "LogGroup": "/mine"}),
+        (
+            [{"LogFormat": "JSON"}],
+            {"LogFormat": "JSON", "ApplicationLogLevel": "INFO", "SystemLogLevel": "INFO"},
+        ),
+        (
+            [{"LogFormat": "JSON", "SystemLogLevel": "WARN"}, {"ApplicationLogLevel": "DEBUG"}],
+            {"LogFormat": "JSON", "ApplicationLogLevel": "DEBUG", "SystemLogLevel": "WARN"},
+        ),
+        (
+            [{"LogFormat": "JSON", "LogGroup": "/mine"}, {"LogFormat": "Text"}],
+            {"LogFormat": "Text", "LogGroup": "/mine"},
+        ),
+    ],
+)
+async def test_logging_config(aws: Lambda, configs: list[dict[str, str]], shown: dict[str, str]) -> None:
+    created = await aws.create()
+    for config in configs:
+        created = await aws.call("UpdateFunctionConfiguration", FunctionName="pay", LoggingConfig=config)
+    assert created["LoggingConfig"] == {"LogGroup": "/aws/lambda/pay", **shown}
+
+
+async def test_log_levels_need_json(aws: Lambda) -> None:
+    await aws.create()
+    config = {"SystemLogLevel": "WARN"}
+    code, text = await aws.error("UpdateFunctionConfiguration", FunctionName="pay", LoggingConfig=config)
+    assert (code, text) == ("InvalidParameterValueException", "SystemLogLevel can be set only if LogFormat is JSON.")
