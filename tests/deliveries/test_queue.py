@@ -69,7 +69,7 @@ def queue(store: SqliteStore, performer: Performer, **limits: Any) -> Deliveries
 
 
 async def emptied(deliveries: Deliveries) -> None:
-    while await deliveries.waiting():
+    while await deliveries.store.delivery_count():
         await asyncio.sleep(0)
 
 
@@ -90,7 +90,7 @@ async def test_what_is_no_target(store: SqliteStore, performer: Performer) -> No
     deliveries = queue(store, performer)
     with pytest.raises(Undeliverable):
         await deliveries.post("arn:aws:dynamodb:eu-west-1:123456789012:table/orders", message())
-    assert await deliveries.waiting() == 0
+    assert await deliveries.store.delivery_count() == 0
 
 
 async def test_what_follows_is_delivered(store: SqliteStore, performer: Performer) -> None:
@@ -167,7 +167,7 @@ async def test_a_target_that_refuses_holds_up_itself(store: SqliteStore, perform
     await deliveries.post(SHIP, message("other"))
     assert await performer.bodies(1) == ["other"]
     await deliveries.post(PAY, message("behind it"))
-    assert await deliveries.waiting() >= 2
+    assert await deliveries.store.delivery_count() >= 2
     await deliveries.close()
     assert performer.attempts.empty()
 

@@ -73,10 +73,6 @@ class Deliveries:
         await self.store.delivery_add(delivery_of(target, message, self.clock.now()))
         self.wake([target])
 
-    async def waiting(self) -> int:
-        """How many deliveries wait or are under way."""
-        return await self.store.delivery_count()
-
     def wake(self, targets: Sequence[str]) -> None:
         """Something may be due for these."""
         for target in targets:

@@ -50,6 +50,7 @@ async def test_info(wire: Wire) -> None:
         "runningExecutions": 0,
         "executionsInMemory": 0,
         "eventStreams": 0,
+        "deliveries": 0,
     }
     assert answer["services"] == {"states": list(OPERATIONS)}
 

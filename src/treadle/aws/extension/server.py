@@ -36,6 +36,7 @@ async def info(call: Call) -> Answer:
                 "runningExecutions": await backend.store.executions_open(),
                 "executionsInMemory": backend.runtime.resident,
                 "eventStreams": len(backend.runtime.watchers),
+                "deliveries": await backend.store.delivery_count(),
             },
             "services": {name: list(operations) for name, operations in backend.operations.items()},
         }
