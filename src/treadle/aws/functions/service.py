@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -128,7 +129,11 @@ class FunctionService:
         if served is None:
             raise not_implemented(f"the operation {operation}")
         check, carry_out = served
-        return await carry_out(Call(operation, self._backend, caller), check(request))
+        if operation in _WITH_CODE:  # megabytes of Base64
+            checked = await asyncio.to_thread(check, request)
+        else:
+            checked = check(request)
+        return await carry_out(Call(operation, self._backend, caller), checked)
 
 
 def _called(member: str) -> str:

@@ -17,6 +17,7 @@ from treadle.store.function_contract import (
 )
 from treadle.store.sqlite.connections import Connections, Row, struct_of
 from treadle.store.sqlite.sql import STATEMENTS
+from treadle.store.sqlite.writer import LARGE
 
 _BEFORE_ALL = -1
 """Smaller than the number of any version."""
@@ -38,7 +39,7 @@ class FunctionTables(Connections):
             if publish is not None:
                 numbers.append(_publish(connection, publish))
 
-        await self.write(write)
+        await self.write(write, LARGE)
         return numbers[0] if numbers else None
 
     async def function_update(
@@ -65,7 +66,7 @@ class FunctionTables(Connections):
                 numbers.append(_publish(connection, publish))
             connection.executemany(STATEMENTS["function_code_delete_unused"], before)
 
-        await self.write(write)
+        await self.write(write, 1 if code is None else LARGE)
         return numbers[0] if numbers else None
 
     async def function_publish(self, published: FunctionVersion, latest_revision: str) -> int:

@@ -10,6 +10,7 @@ from msgspec.structs import asdict, replace
 from treadle.store.layer_contract import LayerStatement, LayerVersion
 from treadle.store.sqlite.connections import Connections, struct_of
 from treadle.store.sqlite.sql import STATEMENTS
+from treadle.store.sqlite.writer import LARGE
 
 
 class LayerTables(Connections):
@@ -23,7 +24,7 @@ class LayerTables(Connections):
             connection.execute(STATEMENTS["layer_version_insert"], asdict(replace(version, number=number)))
             numbers.append(int(number))
 
-        await self.write(write)
+        await self.write(write, LARGE)
         return numbers[0]
 
     async def layer_get(self, arn: str, number: int) -> LayerVersion | None:

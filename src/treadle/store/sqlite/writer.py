@@ -7,7 +7,8 @@ for the next, so the slower the disk, the larger the groups.
 The rows are written on the event loop's thread; only COMMIT, which waits for the disk, has its own thread.
 That is deliberate. Python's sqlite3 lets go of the interpreter lock for each row and then has to get it
 back from a busy event loop, which can take milliseconds each time: measured on a busy loop, a hundred rows
-took seconds from another thread. Written here, a row takes a few microseconds.
+took seconds from another thread. Written here, a row takes a few microseconds. A job that writes megabytes (an archive
+with code takes tenths of a second) is the exception: it gets a round of its own, all of it on the writer's thread.
 
 Each job has a savepoint, so one that fails (a Conflict, a bug in it) leaves no trace and does not hurt the
 others of its group. It is told only after the commit: the row that it ran into may belong to the same group.
@@ -32,6 +33,9 @@ _Outcome = tuple[asyncio.Future[None], Exception | None]
 _ROUND_ROWS = 2_000
 """Executions that one round writes before it commits: bounds how long the event loop is kept."""
 
+LARGE = 0
+"""The weight of a job that writes megabytes."""
+
 _BUSY_ATTEMPTS = 500
 _BUSY_PAUSE_SECONDS = 0.01
 """How often, and after which pause, to ask again for a lock that another program holds for a moment."""
@@ -48,7 +52,8 @@ class GroupWriter:
         self._writing = False
 
     def submit(self, job: Job, rows: int = 1) -> asyncio.Future[None]:
-        """Queue `job`, which writes for about `rows` executions; done once what it wrote is on disk."""
+        """Queue `job`, which writes for about `rows` executions (LARGE: megabytes); done once what it wrote is on
+        disk."""
         future: asyncio.Future[None] = self._loop.create_future()
         self._queue.append((job, rows, future))
         if not self._writing:
@@ -73,7 +78,12 @@ class GroupWriter:
                 self._end(group, error)
             return
         rows = 0
-        while self._queue and rows < _ROUND_ROWS:
+        if self._queue and self._queue[0][1] == LARGE:
+            job, _, future = self._queue.popleft()
+            written = self._loop.run_in_executor(self._thread, self._run_and_commit, job)
+            written.add_done_callback(lambda done: self._end_large(future, done))
+            return
+        while self._queue and rows < _ROUND_ROWS and self._queue[0][1] != LARGE:
             job, weight, future = self._queue.popleft()
             rows += weight
             failure = self._run(job)
@@ -101,6 +111,17 @@ class GroupWriter:
         except Exception as error:
             return translate(error, self._database.path)
         return None
+
+    def _run_and_commit(self, job: Job) -> Exception | None:
+        failure = self._run(job)
+        if not isinstance(failure, StoreUnusable):
+            self._commit()
+        return failure
+
+    def _end_large(self, future: asyncio.Future[None], done: asyncio.Future[Exception | None]) -> None:
+        trouble = done.exception()
+        failure = None if trouble is not None else done.result()
+        self._end([(future, failure)], failure if isinstance(failure, StoreUnusable) else trouble)
 
     def _commit(self) -> None:
         self._database.check_in_place()
