@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 from collections.abc import AsyncIterator
 from typing import Any
 from xml.etree import ElementTree
@@ -14,6 +15,7 @@ from treadle.aws.access_keys import Credentials, Keyring
 from treadle.aws.authentication import Authentication, Defaults
 from treadle.aws.door import Door
 from treadle.aws.passing import Passing
+from treadle.aws.sigv4 import signing_key
 from treadle.limits import Limits
 from treadle.neighbours.contract import EmulatorMissing, Incoming, NeighbourUnavailable, Outgoing
 from treadle.neighbours.directory import Neighbours
@@ -297,3 +299,48 @@ async def test_a_body_that_is_not_signed(signed_door: Door, emulator: Emulator, 
     given = signed_headers(clock, b"", "UNSIGNED-PAYLOAD")
     assert head(await ask(signed_door, "PUT", "/bucket/key", given, b"anything"))[0] == 200
     assert emulator.bodies == [b"anything"]
+
+
+def in_chunks(headers: dict[str, str], *chunks: bytes) -> list[bytes]:
+    """As a client signs them; the last chunk is empty."""
+    scope = headers["authorization"].partition("Credential=")[2].partition(",")[0].partition("/")[2]
+    date, region, service, _ = scope.split("/")
+    key, before = signing_key(KEY.secret, date, region, service), headers["authorization"].rpartition("=")[2]
+    empty, pieces = hashlib.sha256().hexdigest(), []
+    for chunk in (*chunks, b""):
+        hashed = hashlib.sha256(chunk).hexdigest()
+        text = f"AWS4-HMAC-SHA256-PAYLOAD\n{headers['x-amz-date']}\n{scope}\n{before}\n{empty}\n{hashed}"
+        before = hmac.digest(key, text.encode(), "sha256").hex()
+        pieces.append(f"{len(chunk):x};chunk-signature={before}\r\n".encode() + chunk + b"\r\n")
+    return pieces
+
+
+@pytest.mark.usefixtures("must_sign")
+async def test_the_signatures_of_chunks_are_held_to(
+    signed_door: Door, emulator: Emulator, clock: SettableClock
+) -> None:
+    given = signed_headers(clock, b"", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD")
+    right = in_chunks(given, b"one", b"two")
+    assert head(await ask(signed_door, "PUT", "/bucket/key", given, *right))[0] == 200
+    assert emulator.bodies == [b"".join(right)]
+    wrong = [right[0], right[1].replace(b"two", b"tow"), right[2]]
+    messages = await ask(signed_door, "PUT", "/bucket/key", given, *wrong)
+    assert (head(messages)[0], b"SignatureDoesNotMatch" in messages[1]["body"]) == (403, True)
+    messages = await ask(signed_door, "PUT", "/bucket/key", given, *right[:2])
+    assert (head(messages)[0], b"IncompleteBody" in messages[1]["body"]) == (400, True)
+    assert emulator.bodies[1:] == [b"", right[0]]  # it never has the whole of what was changed
+
+
+@pytest.mark.usefixtures("must_sign")
+async def test_chunks_that_are_not_signed(signed_door: Door, emulator: Emulator, clock: SettableClock) -> None:
+    given = signed_headers(clock, b"", "STREAMING-UNSIGNED-PAYLOAD-TRAILER")
+    body = b"3\r\none\r\n0\r\nx-amz-checksum-crc32:eoUxsg==\r\n\r\n"
+    assert head(await ask(signed_door, "PUT", "/bucket/key", given, body))[0] == 200
+    assert emulator.bodies == [body]
+
+
+@pytest.mark.usefixtures("must_sign")
+async def test_chunks_without_a_body(signed_door: Door, emulator: Emulator, clock: SettableClock) -> None:
+    given = signed_headers(clock, b"", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD")
+    messages = await ask(signed_door, "PUT", "/bucket/key", given)
+    assert (head(messages)[0], b"IncompleteBody" in messages[1]["body"], emulator.sent) == (400, True, [])

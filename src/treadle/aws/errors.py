@@ -25,6 +25,9 @@ STATUS: Mapping[str, int] = {
     "UnrecognizedClientException": 400,
     "ValidationException": 400,
     "XAmzContentSHA256Mismatch": 400,
+    "SignatureDoesNotMatch": 403,
+    "IncompleteBody": 400,
+    "InvalidRequest": 400,
     # Step Functions
     "ActivityDoesNotExist": 400,
     "ActivityLimitExceeded": 400,

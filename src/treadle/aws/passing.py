@@ -6,7 +6,8 @@ requests must be signed, the signature is verified first:
     X-Amz-Content-Sha256              what passes on
     a hash                            the body, piece by piece; the last one only if the hash is right, so that
                                       the neighbour never has the whole of a body that was changed
-    UNSIGNED-PAYLOAD, STREAMING-...   the body, piece by piece (signatures within the body are not looked at)
+    STREAMING-AWS4-HMAC-SHA256-...    the same, with the signature of each chunk (chunked_upload.py)
+    UNSIGNED-PAYLOAD, STREAMING-UN... the body, piece by piece
     none                              the body, once it is there and its hash was found right
 
 The emulator gets a request in the form that it understands best: the bucket in the path, and a credential scope
@@ -20,11 +21,13 @@ import hashlib
 import logging
 import re
 from collections.abc import AsyncIterator
+from typing import Protocol
 
 from msgspec import Struct
 
 from treadle.aws.addressing import Head, bucket_of_host, service_of
 from treadle.aws.authentication import Authentication, Claim, Identity
+from treadle.aws.chunked_upload import SIGNED, SIGNED_WITH_TRAILER, SignedChunks
 from treadle.aws.credentials import scope_of
 from treadle.aws.errors import ApiError, not_implemented
 from treadle.aws.messages import Answer, ClientGoneError, Request, Send
@@ -106,9 +109,9 @@ class Passing:
             declared = _UNSIGNED
         if declared:
             identity = claim.prove_hash(declared)
-            body.expected = declared if _HASH.fullmatch(declared) else None
-            if body.expected is not None and not request.has_body:
-                body.check(hashlib.sha256())
+            body.check = _check(declared, claim, self._limits)
+            if body.check is not None and not request.has_body:
+                body.check.end()
             return identity
         body.whole = await request.body(self._limits.neighbour_signed_bytes)
         return claim.prove(body.whole)
@@ -143,6 +146,48 @@ def _for_emulator(service: AwsService, headers: Headers, target: str, identity: 
     return target
 
 
+class _Check(Protocol):
+    """Of a body that passes by, against what the signature of its request covers."""
+
+    def feed(self, piece: bytes) -> None:
+        """Raises ApiError."""
+        ...
+
+    def end(self) -> None:
+        """Raises ApiError."""
+        ...
+
+
+def _check(declared: str, claim: Claim, limits: Limits) -> _Check | None:
+    """`declared`: X-Amz-Content-Sha256. None: the body is not signed."""
+    if _HASH.fullmatch(declared):
+        return _Hash(declared)
+    if declared not in (SIGNED, SIGNED_WITH_TRAILER) or claim.signature is None or claim.credentials is None:
+        return None
+    return SignedChunks(
+        claim.credentials.secret,
+        claim.signature,
+        limits.chunk_head_bytes,
+        trailer=declared == SIGNED_WITH_TRAILER,
+    )
+
+
+class _Hash:
+    """Implements `_Check`."""
+
+    def __init__(self, expected: str) -> None:
+        self._expected = expected
+        self._seen = hashlib.sha256()
+
+    def feed(self, piece: bytes) -> None:
+        self._seen.update(piece)
+
+    def end(self) -> None:
+        if self._seen.hexdigest() != self._expected:
+            text = "The provided 'x-amz-content-sha256' header does not match what was computed."
+            raise ApiError("XAmzContentSHA256Mismatch", text)
+
+
 class _Body:
     """The body of a request that is passed on, and why it could not be."""
 
@@ -150,32 +195,26 @@ class _Body:
         self._request = request
         self.whole: bytes | None = None
         """If it was read already."""
-        self.expected: str | None = None
-        """Its hash, if that is known."""
+        self.check: _Check | None = None
         self.failure: ApiError | ClientGoneError | None = None
 
     async def pieces(self) -> AsyncIterator[bytes]:
-        """One piece is always held back, for the case that the hash is wrong."""
-        seen = hashlib.sha256()
+        """One piece is always held back, for the case that something is wrong with the body."""
         held = b""
         try:
             async for piece in self._request.pieces():
-                if self.expected is not None:
-                    seen.update(piece)
+                if self.check is not None:
+                    self.check.feed(piece)
                 if held:
                     yield held
                 held = piece
-            self.check(seen)
+            if self.check is not None:
+                self.check.end()
         except (ApiError, ClientGoneError) as error:
             self.failure = error
             raise
         if held:
             yield held
-
-    def check(self, seen: hashlib._Hash) -> None:
-        if self.expected is not None and seen.hexdigest() != self.expected:
-            text = "The provided 'x-amz-content-sha256' header does not match what was computed."
-            raise ApiError("XAmzContentSHA256Mismatch", text)
 
 
 class Passed(Struct):
