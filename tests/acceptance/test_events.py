@@ -31,7 +31,10 @@ def write_down(context, event):
     os.write(notes, (line + "\\n").encode())
     os.close(notes)
 """
-RETRIES = {"TREADLE_LIMIT_EVENT_FIRST_RETRY_MILLISECONDS": "5000", "TREADLE_LIMIT_EVENT_SECOND_RETRY_MILLISECONDS": "2"}
+RETRIES: dict[str, Any] = {
+    "TREADLE_LIMIT_EVENT_FIRST_RETRY_MILLISECONDS": "5000",
+    "TREADLE_LIMIT_EVENT_SECOND_RETRY_MILLISECONDS": "2",
+}
 MANY = 300
 
 

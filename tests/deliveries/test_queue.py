@@ -64,13 +64,25 @@ def performer() -> Performer:
     return Performer()
 
 
-def queue(store: SqliteStore, performer: Performer, **limits: Any) -> Deliveries:
-    return Deliveries(store, performer, SystemClock(), replace(LIMITS, **limits))
+class Watched(Deliveries):
+    """Tells when a lane has ended, because nothing waits for its target any more."""
+
+    ended: asyncio.Queue[str]
+
+    def leave(self, target: str) -> None:
+        super().leave(target)
+        self.ended.put_nowait(target)
 
 
-async def emptied(deliveries: Deliveries) -> None:
+def queue(store: SqliteStore, performer: Performer, **limits: Any) -> Watched:
+    made = Watched(store, performer, SystemClock(), replace(LIMITS, **limits))
+    made.ended = asyncio.Queue()
+    return made
+
+
+async def emptied(deliveries: Watched) -> None:
     while await deliveries.store.delivery_count():
-        await asyncio.sleep(0)
+        await deliveries.ended.get()
 
 
 async def test_delivered_once(store: SqliteStore, performer: Performer) -> None:

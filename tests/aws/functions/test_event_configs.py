@@ -52,7 +52,8 @@ async def test_each_qualifier_has_its_own(aws: Lambda) -> None:
         (ARN + "pay:1", 62),
         (ARN + "pay:live", 63),
     ]
-    pages, marker = [], {}
+    pages: list[dict[str, Any]] = []
+    marker: dict[str, Any] = {}
     for _ in range(3):
         page = await aws.call("ListFunctionEventInvokeConfigs", FunctionName="pay", MaxItems=1, **marker)
         pages += page["FunctionEventInvokeConfigs"]
