@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from msgspec.structs import replace
 
 from treadle.functions import failures
+from treadle.functions.answer_stream import AnswerStream
 from treadle.functions.archives import ArchiveError
 from treadle.functions.catalog import Catalog, FunctionUnusableError
 from treadle.functions.contract import FunctionInfo, FunctionNotFound, FunctionThrottled, Invocation
@@ -97,6 +98,7 @@ class LocalFunctions:
         timeout_seconds: float | None = None,
         trace_id: str | None = None,
         client_context: str | None = None,
+        stream: AnswerStream | None = None,
     ) -> Invocation:
         request_id = request_id or str(uuid.uuid4())
         try:
@@ -112,7 +114,10 @@ class LocalFunctions:
             timeout_seconds=longest if timeout_seconds is None else min(longest, timeout_seconds),
             trace_id=trace_id or new_trace_id(),
             client_context=client_context,
+            stream=stream,
         )
+        if stream is not None:
+            stream.executed_version = function.published_version
         with self._room(function_arn):
             if function.url is None:
                 invocation = await self._pool.run(function, request)

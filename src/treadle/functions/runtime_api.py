@@ -9,6 +9,10 @@ process on the machine cannot take an invocation or answer one:
     POST /SECRET/2018-06-01/runtime/invocation/ID/error         202
     POST /SECRET/2018-06-01/runtime/init/error                  202
 
+A response may be streamed, in chunks (the header Lambda-Runtime-Function-Response-Mode says so). If whoever asked reads
+it as it comes, it goes through an `AnswerStream`; if not, it is collected like any other. An error in the middle of it
+stands in trailers.
+
 This module knows HTTP and the paths; what a call means is the business of the `Seat` behind the secret (the
 worker). A body beyond the limit is read and thrown away, a head beyond it ends the connection.
 """
@@ -16,6 +20,8 @@ worker). A body beyond the limit is read and thrown away, a head beyond it ends 
 from __future__ import annotations
 
 import asyncio
+import base64
+import binascii
 import logging
 import re
 import secrets
@@ -24,6 +30,8 @@ from typing import Protocol, cast
 
 import httptools
 
+from treadle.document import encode
+from treadle.functions.answer_stream import AnswerStream
 from treadle.limits import Limits
 
 Answer = tuple[int, bytes]
@@ -54,7 +62,12 @@ _ROUTE = re.compile(
     rb"/(?P<secret>[0-9a-f]+)/2018-06-01/runtime/"
     rb"(?:(?P<next>invocation/next)|invocation/(?P<id>[^/]+)/(?P<outcome>response|error)|(?P<init>init/error))"
 )
-
+_MODE = b"lambda-runtime-function-response-mode"
+_CONTENT_TYPE = b"content-type"
+_ERROR_TYPE = b"lambda-runtime-function-error-type"
+_ERROR_BODY = b"lambda-runtime-function-error-body"
+_HEADERS = frozenset({_MODE, _CONTENT_TYPE, _ERROR_TYPE, _ERROR_BODY})
+"""Headers, and trailers, of a request that mean something."""
 
 _log = logging.getLogger(__name__)
 
@@ -79,6 +92,12 @@ class Seat(Protocol):
     def responded(self, request_id: str, body: bytes | None) -> Answer: ...
 
     def failed(self, request_id: str, body: bytes | None) -> Answer: ...
+
+    def streams(self, request_id: str) -> AnswerStream | None:
+        """Where the answer to this invocation goes as it comes; None: it is to be collected."""
+        ...
+
+    def streamed_too_much(self, request_id: str) -> None: ...
 
     def init_failed(self, body: bytes | None) -> Answer: ...
 
@@ -128,6 +147,10 @@ class _Connection(asyncio.Protocol):
         self._body_bytes = 0
         self._head_bytes = 0
         self._in_head = False
+        self._body_came = False
+        """Since data came last."""
+        self._headers: dict[bytes, bytes] = {}
+        self._stream: AnswerStream | None = None
         self._waiting: Seat | None = None
 
     # -- the connection ------------------------------------------------------------------------------------
@@ -138,6 +161,8 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._connections.discard(self)
+        if self._stream is not None:
+            self._stream.disconnect()
         if self._waiting is not None:
             waiting, self._waiting = self._waiting, None
             waiting.unpolled()
@@ -158,20 +183,38 @@ class _Connection(asyncio.Protocol):
             self._head_bytes += len(data)
             if self._head_bytes > self._limits.function_header_bytes:
                 self._transport.abort()
+        elif self._headers.get(_MODE):
+            self._head_bytes = 0 if self._body_came else self._head_bytes + len(data)  # of what may be trailers
+            self._body_came = False
+            if self._head_bytes > self._limits.function_request_bytes:
+                self._transport.abort()
 
     # -- one request (called by the parser) ----------------------------------------------------------------
 
     def on_message_begin(self) -> None:
         self._in_head, self._head_bytes, self._url = True, 0, b""
         self._body, self._body_bytes = [], 0
+        self._headers, self._stream = {}, None
 
     def on_url(self, url: bytes) -> None:
         self._url += url
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Of the head, and of the trailers."""
+        if (name := name.lower()) in _HEADERS:
+            self._headers[name] = value
+
     def on_headers_complete(self) -> None:
         self._in_head = False
+        if self._headers.get(_MODE) == b"streaming":
+            self._open_stream()
 
     def on_body(self, body: bytes) -> None:
+        self._body_came = True
+        if self._stream is not None:
+            if not self._stream.feed(body):
+                self._end_stream()
+            return
         self._body_bytes += len(body)
         if self._body_bytes <= self._limits.function_request_bytes:
             self._body.append(body)
@@ -183,9 +226,26 @@ class _Connection(asyncio.Protocol):
         if answer is not None:
             self._answer(answer)
 
-    def _route(self) -> Answer | None:
+    def _open_stream(self) -> None:
+        route, seat = self._find()
+        if route is not None and seat is not None and route["outcome"] == b"response":
+            self._stream = seat.streams(route["id"].decode("latin-1"))
+            if self._stream is not None:
+                self._stream.begin(self._headers.get(_CONTENT_TYPE, b"").decode("latin-1"), self._transport)
+
+    def _end_stream(self) -> None:
+        """It is longer than streams may be: the worker, which is in the middle of it, is of no more use."""
+        route, seat = self._find()
+        if route is not None and seat is not None:
+            seat.streamed_too_much(route["id"].decode("latin-1"))
+        self._transport.abort()
+
+    def _find(self) -> tuple[re.Match[bytes] | None, Seat | None]:
         route = _ROUTE.fullmatch(self._url)
-        seat = self._seats.get(route["secret"].decode()) if route else None
+        return route, self._seats.get(route["secret"].decode()) if route else None
+
+    def _route(self) -> Answer | None:
+        route, seat = self._find()
         if route is None or seat is None:
             return _NOT_FOUND
         if self._parser.get_method() != (b"GET" if route["next"] else b"POST"):
@@ -196,6 +256,10 @@ class _Connection(asyncio.Protocol):
         if route["init"]:
             return seat.init_failed(body)
         request_id = route["id"].decode("latin-1")
+        if self._stream is not None:
+            self._stream.disconnect()
+        if route["outcome"] == b"response" and _ERROR_TYPE in self._headers:
+            return seat.failed(request_id, _error_in(self._headers))
         return seat.responded(request_id, body) if route["outcome"] == b"response" else seat.failed(request_id, body)
 
     def _poll(self, seat: Seat) -> Answer | None:
@@ -224,3 +288,12 @@ class _Connection(asyncio.Protocol):
             b"HTTP/1.1 %d %s\r\nContent-Type: application/json\r\n%sContent-Length: %d\r\n\r\n%s"
             % (status, _REASONS[status], headers, len(body), body)
         )
+
+
+def _error_in(trailers: dict[bytes, bytes]) -> bytes:
+    """The error document that the trailers of a streamed response tell."""
+    try:
+        document = base64.b64decode(trailers.get(_ERROR_BODY, b""), validate=True)
+    except binascii.Error:
+        document = b""
+    return document or encode({"errorType": trailers[_ERROR_TYPE].decode("latin-1"), "errorMessage": ""}).encode()

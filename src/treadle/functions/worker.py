@@ -29,6 +29,7 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from treadle.functions import failures, processes, runtime_api
+from treadle.functions.answer_stream import AnswerStream
 from treadle.functions.bounds import bound
 from treadle.functions.contract import Invocation
 from treadle.functions.function import Function
@@ -60,6 +61,8 @@ class Request(Struct, frozen=True, kw_only=True):
     timeout_seconds: float
     trace_id: str
     client_context: str | None = None
+    stream: AnswerStream | None = None
+    """Where the answer goes as it comes, if the handler streams it."""
 
 
 class Run:
@@ -239,6 +242,15 @@ class Worker:
 
     def failed(self, request_id: str, body: bytes | None) -> Answer:
         return self._answered(request_id, body, failed=True)
+
+    def streams(self, request_id: str) -> AnswerStream | None:
+        run = self._run
+        return None if run is None or run.request.request_id != request_id else run.request.stream
+
+    def streamed_too_much(self, request_id: str) -> None:
+        if self._run is not None and self._run.request.request_id == request_id:
+            self._end_run(failures.too_large(self._limits.function_stream_bytes), "error")
+            self._leave()
 
     def init_failed(self, body: bytes | None) -> Answer:
         if self.state != "starting":
