@@ -21,17 +21,20 @@ def correct(service: str) -> None:
 
 
 _CORRECTIONS: Mapping[str, tuple[str, ...]] = {
+    "cloudformation": ("moto_cloudformation",),
+    "connect": ("moto_connect",),
     "events": ("moto_connections", "moto_events"),
     "logs": ("moto_logs",),
     "s3": ("moto_s3",),
     "sns": ("moto_sns",),
     "sqs": ("moto_sqs",),
+    "workspaces": ("moto_workspaces",),
 }
 """By service: modules of this package with a function `correct`."""
 
 _FIRST: Mapping[str, tuple[str, ...]] = {
+    "cloudformation": ("events", "logs", "s3", "sns"),
     "events": ("logs", "sns"),
-    "logs": (),
     "s3": ("events", "sns"),
 }
 """What a service delivers to inside moto, nobody having asked for it yet."""

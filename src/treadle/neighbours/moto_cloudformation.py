@@ -1,0 +1,507 @@
+"""Stacks of CloudFormation in moto, carried out as AWS does: in the background, resource by resource, and back again
+if one fails.
+
+moto keeps stacks and change sets, works out references and conditions, and makes the resources of its own services.
+The resources of moto_stack_resources.py are made by Treadle. A type that nobody makes is refused with the template,
+where moto would say that it has been made. What is not here: rollback switched off, policies for updates, drift.
+
+A stack is worked at by one thread at a time; only that thread may make resources, which moto otherwise does wherever a
+reference is looked up.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+from msgspec import Struct
+
+from treadle.neighbours import moto_custom_resources, moto_stack_resources
+from treadle.neighbours.moto_stack_resources import KINDS, Kind, Made, Place
+from treadle.neighbours.moto_stack_templates import InvalidTemplate, is_custom, order, prepare
+
+_NOTHING_TO_MAKE = ("AWS::CDK::Metadata", "AWS::CloudFormation::WaitConditionHandle")
+_LONGEST_REASON = 1_000
+
+_log = logging.getLogger(__name__)
+
+
+class Resource:
+    """One that Treadle has made, as moto's parser sees it."""
+
+    def __init__(self, kind: Kind, place: Place, made: Made, properties: dict[str, Any], type_: str) -> None:
+        self.kind, self.place, self.made, self.properties = kind, place, made, properties
+        self.type = self.cf_resource_type = type_
+        self.logical_resource_id = place.logical_id
+
+    @property
+    def physical_resource_id(self) -> str:
+        return self.made.id
+
+    def is_created(self) -> bool:
+        return True
+
+    def get_cfn_attribute(self, name: str) -> Any:
+        if name in self.made.attributes:
+            return self.made.attributes[name]
+        raise import_module("moto.cloudformation.exceptions").UnformattedGetAttTemplateException
+
+    def delete(self, account_id: str, region_name: str) -> None:
+        self.kind.delete(self.place, self.made)
+
+
+class _Failed(Exception):
+    """The resource of this name could not be made, changed or deleted. The message is the reason."""
+
+    def __init__(self, logical_id: str, reason: str) -> None:
+        super().__init__(reason)
+        self.logical_id = logical_id
+
+
+class _Work(Struct):
+    """What stands in a stack: beside moto's Stack, for those of this server."""
+
+    thread: threading.Thread | None = None
+    resolved: dict[str, Any] = {}
+    """Properties of each resource as it was last made, references worked out."""
+    outputs: list[dict[str, Any]] | None = None
+    original: str | None = None
+    """The template before its transforms."""
+
+
+def correct() -> None:
+    models: Any = import_module("moto.cloudformation.models")
+    parsing: Any = import_module("moto.cloudformation.parsing")
+    _correct_parsing(parsing)
+    backend, stack = models.CloudFormationBackend, models.Stack
+    backend.create_stack = _create_stack
+    backend.update_stack = _update_stack
+    backend.delete_stack = _delete_stack
+    backend.execute_change_set = _execute_change_set
+    create_change_set, get_template = backend.create_change_set, backend.get_template
+
+    def prepared_change_set(self: Any, stack_name: str, change_set_name: str, template: str, **more: Any) -> Any:
+        text = _prepared(self, template, more.get("parameters") or {})
+        made = create_change_set(self, stack_name, change_set_name, text, **more)
+        self.change_sets[made[0]].original = template
+        return made
+
+    def original_template(self: Any, name_or_stack_id: str) -> Any:
+        return _work(self.get_stack(name_or_stack_id)).original or get_template(self, name_or_stack_id)
+
+    backend.create_change_set = prepared_change_set
+    backend.get_template = original_template
+    stack.outputs = property(lambda self: _work(self).outputs)
+    stack.stack_resources = property(_resources)
+
+
+def _correct_parsing(parsing: Any) -> None:
+    """moto's lazy map of resources makes ours, and only for the thread that works at the stack."""
+    class_of, create = parsing.resource_class_from_type, parsing.parse_and_create_resource
+    look_up = parsing.ResourceMap.__getitem__
+
+    def class_from_type(type_: str) -> Any:
+        kind = _kind(type_)
+        return class_of(type_) if kind is None else _Type(kind)
+
+    def created(name: str, resource: dict[str, Any], resources: Any, account_id: str, region_name: str) -> Any:
+        if _kind(resource["Type"]) is None:
+            return create(name, resource, resources, account_id, region_name)
+        if resource.get("Condition") and not resources.lazy_condition_map[resource["Condition"]]:
+            return None
+        return _make(parsing, name, resource, resources)
+
+    def item(self: Any, key: str) -> Any:
+        owner = getattr(self, "worked_at_by", None)
+        if key in self._parsed_resources or owner in (None, threading.current_thread()):
+            return look_up(self, key)
+        if key not in self._resource_json_map:
+            raise KeyError(key)
+        return None
+
+    parsing.resource_class_from_type = class_from_type
+    parsing.parse_and_create_resource = created
+    parsing.ResourceMap.__getitem__ = item
+
+
+class _Type(Struct, frozen=True):
+    """As much of a model class as moto's check of outputs asks for."""
+
+    kind: Kind
+
+    def has_cfn_attr(self, name: str) -> bool:
+        return not self.kind.attributes or name in self.kind.attributes
+
+
+def _kind(type_: str) -> Kind | None:
+    return moto_custom_resources.kind(type_) if is_custom(type_) else KINDS.get(type_)
+
+
+def _prepared(backend: Any, template: str, parameters: dict[str, Any]) -> str:
+    """Raises moto's ValidationError."""
+    models: Any = import_module("moto.cloudformation.models")
+    parsing: Any = import_module("moto.cloudformation.parsing")
+    made = {*parsing.get_model_map(), *KINDS, *_NOTHING_TO_MAKE}
+    try:
+        parsed = models.Stack.parse_template(template)
+        return prepare(parsed, parameters, (backend.account_id, backend.region_name), made)
+    except InvalidTemplate as error:
+        raise models.ValidationError(message=str(error)) from error
+
+
+# -- one resource --------------------------------------------------------------------------------------------------
+
+
+def _make(parsing: Any, name: str, resource: dict[str, Any], resources: Any) -> Resource:
+    kind, properties = _kind(resource["Type"]), _properties(parsing, resource, resources)
+    assert kind is not None
+    place = _place(name, resources)
+    return Resource(kind, place, kind.create(place, properties), properties, resource["Type"])
+
+
+def _properties(parsing: Any, resource: dict[str, Any], resources: Any) -> dict[str, Any]:
+    """With references worked out. Unlike moto's, a null stays where it is: ResultPath has it."""
+
+    def resolved(value: Any) -> Any:
+        if isinstance(value, list):
+            return [each for each in map(resolved, value) if each is not _NO_VALUE]
+        if not isinstance(value, dict):
+            return value
+        if len(value) == 1:
+            key = next(iter(value))
+            if value == {"Ref": "AWS::NoValue"}:
+                return _NO_VALUE
+            if key == "Fn::If":
+                condition, yes, no = value[key]
+                return resolved(yes if resources.lazy_condition_map[condition] else no)
+            if key == "Ref" or key.startswith("Fn::"):
+                return parsing.clean_json(value, resources)
+        each = {name: resolved(inner) for name, inner in value.items()}
+        return {name: inner for name, inner in each.items() if inner is not _NO_VALUE}
+
+    found: dict[str, Any] = resolved(resource.get("Properties") or {})
+    return found
+
+
+_NO_VALUE = object()
+
+
+def _place(name: str, resources: Any) -> Place:
+    known = resources._parsed_resources
+    return Place(known["AWS::AccountId"], known["AWS::Region"], known["AWS::StackId"], known["AWS::StackName"], name)
+
+
+def _change(stack: Any, name: str, resource: dict[str, Any]) -> None:
+    """One that is there already and has other properties now. Raises whatever comes."""
+    parsing: Any = import_module("moto.cloudformation.parsing")
+    resources = stack.resource_map
+    old = resources._parsed_resources[name]
+    if not isinstance(old, Resource) or old.type != resource["Type"]:
+        changed = parsing.parse_and_update_resource(name, resource, resources, stack.account_id, stack.region_name)
+        if changed is not None:
+            resources._parsed_resources[name] = changed
+        return
+    properties = _properties(parsing, resource, resources)
+    made = old.kind.update(old.place, old.made, old.properties, properties) if old.kind.update else None
+    if made is not None and made.id == old.made.id:
+        old.made, old.properties = made, properties
+        return
+    if made is None:
+        made = old.kind.create(old.place, properties)
+    resources._parsed_resources[name] = Resource(old.kind, old.place, made, properties, old.type)
+    if made.id != old.made.id:
+        old.delete(stack.account_id, stack.region_name)
+
+
+# -- the work at a stack -------------------------------------------------------------------------------------------
+
+
+def _work(stack: Any) -> _Work:
+    if not hasattr(stack, "work"):
+        stack.work = _Work(resolved={})
+    work: _Work = stack.work
+    return work
+
+
+def _resources(stack: Any) -> list[Any]:
+    parsed = stack.resource_map._parsed_resources
+    return [parsed[name] for name in stack.resource_map._resource_json_map if parsed.get(name) is not None]
+
+
+def _begin(stack: Any, status: str, job: Callable[[], None]) -> None:
+    """The job, in a thread of its own; `status`: of the stack meanwhile."""
+    models: Any = import_module("moto.cloudformation.models")
+    if status != "DELETE_IN_PROGRESS" and stack.status.endswith("_IN_PROGRESS") and _work(stack).thread:
+        text = f"Stack:{stack.stack_id} is in {stack.status} state and can not be updated."
+        raise models.ValidationError(message=text)
+    _tell(stack, status, "User Initiated")
+
+    def run() -> None:
+        try:
+            job()
+        except Exception as error:
+            _log.exception("stack %s", stack.name)
+            _tell(stack, status.replace("_IN_PROGRESS", "_FAILED"), _reason(error))
+        finally:
+            stack.resource_map.worked_at_by = _NOBODY
+
+    thread = threading.Thread(target=run, name=f"stack {stack.name}", daemon=True)
+    _work(stack).thread = thread
+    stack.resource_map.worked_at_by = thread
+    thread.start()
+
+
+_NOBODY = object()
+
+
+def _tell(stack: Any, status: str, reason: str | None = None) -> None:
+    stack.status, stack.stack_status_reason = status, reason
+    stack._add_stack_event(status, resource_status_reason=reason)
+
+
+def _tell_of(stack: Any, name: str, status: str, reason: str | None = None) -> None:
+    models: Any = import_module("moto.cloudformation.models")
+    made = stack.resource_map._parsed_resources.get(name)
+    event = models.Event(
+        stack_id=stack.stack_id,
+        stack_name=stack.name,
+        logical_resource_id=name,
+        physical_resource_id=getattr(made, "physical_resource_id", None) or "",
+        resource_type=stack.resource_map._resource_json_map.get(name, {}).get("Type", ""),
+        resource_status=status,
+        resource_status_reason=reason,
+        resource_properties=None,
+    )
+    stack.events.append(event)
+
+
+def _reason(error: BaseException) -> str:
+    return (str(error) or type(error).__name__)[:_LONGEST_REASON]
+
+
+def _carry_out(stack: Any, name: str, verb: str, act: Callable[[], None]) -> None:
+    """`verb`: CREATE, UPDATE, DELETE. Raises _Failed."""
+    _tell_of(stack, name, f"{verb}_IN_PROGRESS")
+    try:
+        act()
+    except Exception as error:
+        reason = _reason(error)
+        _tell_of(stack, name, f"{verb}_FAILED", reason)
+        raise _Failed(name, reason) from error
+    _tell_of(stack, name, f"{verb}_COMPLETE")
+
+
+def _build(stack: Any) -> None:
+    """All resources as the template has them now: those that are missing made, those that differ changed. Raises
+    _Failed."""
+    parsing: Any = import_module("moto.cloudformation.parsing")
+    resources, work = stack.resource_map, _work(stack)
+    for name in order(stack.template_dict):
+        resource = resources._resource_json_map[name]
+        if resource["Type"] in _NOTHING_TO_MAKE or not _wanted(resources, resource):
+            continue
+        if name not in resources._parsed_resources:
+            _carry_out(stack, name, "CREATE", partial(_create, resources, name))
+        elif _properties(parsing, resource, resources) != work.resolved.get(name):
+            _carry_out(stack, name, "UPDATE", partial(_change, stack, name, resource))
+        work.resolved[name] = _properties(parsing, resource, resources)
+
+
+def _wanted(resources: Any, resource: dict[str, Any]) -> bool:
+    return not resource.get("Condition") or bool(resources.lazy_condition_map[resource["Condition"]])
+
+
+def _create(resources: Any, name: str) -> None:
+    made = resources[name]
+    if made is None:
+        raise moto_stack_resources.ResourceFailed("nothing has been made")
+    nested = getattr(made, "work", None)
+    if nested is not None:  # a stack within the stack
+        nested.thread.join()
+        if made.status != "CREATE_COMPLETE":
+            raise moto_stack_resources.ResourceFailed(f"Embedded stack {made.stack_id} was not successfully created")
+
+
+def _remove(stack: Any, names: list[str], templates: dict[str, Any]) -> list[str]:
+    """Those that are there, in this order. The names of those that could not be."""
+    resources, left = stack.resource_map, []
+    for name in names:
+        made = resources._parsed_resources.get(name)
+        if made is None:
+            continue
+        resource = templates[name]
+        if resource.get("DeletionPolicy") == "Retain":
+            _tell_of(stack, name, "DELETE_SKIPPED")
+        else:
+            try:
+                _carry_out(stack, name, "DELETE", partial(resources._delete_resource, made, resource))
+            except _Failed:
+                left.append(name)
+                continue
+        resources._parsed_resources.pop(name, None)
+        _work(stack).resolved.pop(name, None)
+    return left
+
+
+def _finish(backend: Any, stack: Any, status: str) -> None:
+    """Outputs and exports. Raises moto's ValidationError."""
+    models: Any = import_module("moto.cloudformation.models")
+    stack.output_map = stack._create_output_map()
+    exports = stack.output_map.exports
+    taken = {name for name, export in backend.exports.items() if export._exporting_stack_id != stack.stack_id}
+    for export in exports:
+        if export.name in taken:
+            raise models.ValidationError(message=f"Export with name {export.name} is already exported by stack")
+    for name in [name for name, export in backend.exports.items() if export._exporting_stack_id == stack.stack_id]:
+        del backend.exports[name]
+    backend.exports.update({export.name: export for export in exports})
+    named = {export.value: export.name for export in exports}
+    _work(stack).outputs = [
+        {"OutputKey": each.key, "OutputValue": each.value, "Description": each.description,
+         "ExportName": named.get(each.value)}
+        for each in stack.output_map.values()
+        if each
+    ]  # fmt: skip
+    _tell(stack, status)
+
+
+def _use(stack: Any, template: str, parameters: dict[str, Any] | None) -> None:
+    """Take over another template, before its resources are made. Raises moto's errors."""
+    stack.template = template
+    stack._parse_template()
+    stack.description = stack.template_dict.get("Description")
+    resources = stack.resource_map
+    if parameters is not None:
+        stack.parameters = resources.input_parameters = parameters
+    resources._template, resources._resource_json_map = stack.template_dict, stack.template_dict["Resources"]
+    resources.resolved_parameters = {}
+    resources.load()
+
+
+def _creation(backend: Any, stack: Any) -> None:
+    try:
+        _build(stack)
+        _finish(backend, stack, "CREATE_COMPLETE")
+        return
+    except _Failed as error:
+        reason = f"The following resource(s) failed to create: [{error.logical_id}]. Rollback requested by user."
+    except Exception as error:
+        reason = _reason(error)
+    _tell(stack, "ROLLBACK_IN_PROGRESS", reason)
+    left = _remove(stack, order(stack.template_dict)[::-1], stack.template_dict["Resources"])
+    _tell(stack, "ROLLBACK_FAILED" if left else "ROLLBACK_COMPLETE", _not_deleted(left) or None)
+
+
+def _change_all(backend: Any, stack: Any, template: str, parameters: dict[str, Any] | None) -> None:
+    before, old = (stack.template, dict(stack.parameters)), dict(stack.resource_map._resource_json_map)
+    try:
+        _use(stack, template, parameters)
+        _build(stack)
+        gone = [name for name in old if name not in stack.template_dict["Resources"]]
+        if gone:
+            _tell(stack, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
+            _remove(stack, gone[::-1], old)
+        _finish(backend, stack, "UPDATE_COMPLETE")
+        return
+    except _Failed as error:
+        reason = f"The following resource(s) failed to update: [{error.logical_id}]. "
+    except Exception as error:
+        reason = _reason(error)
+    _tell(stack, "UPDATE_ROLLBACK_IN_PROGRESS", reason)
+    new = dict(stack.resource_map._resource_json_map)
+    try:
+        _use(stack, *before)
+        _build(stack)
+    except Exception as error:
+        _tell(stack, "UPDATE_ROLLBACK_FAILED", _reason(error))
+        return
+    _remove(stack, [name for name in new if name not in old], new)
+    _finish(backend, stack, "UPDATE_ROLLBACK_COMPLETE")
+
+
+def _deletion(backend: Any, stack: Any) -> None:
+    left = _remove(
+        stack, order(stack.template_dict)[::-1] if stack.template_dict else [], stack.template_dict.get("Resources", {})
+    )
+    if left:
+        _tell(stack, "DELETE_FAILED", _not_deleted(left))
+        return
+    for name in [name for name, export in backend.exports.items() if export._exporting_stack_id == stack.stack_id]:
+        del backend.exports[name]
+    _tell(stack, "DELETE_COMPLETE")
+    backend.stacks.pop(stack.stack_id, None)
+    backend.deleted_stacks[stack.stack_id] = stack
+
+
+def _not_deleted(left: list[str]) -> str:
+    return f"The following resource(s) failed to delete: [{', '.join(left)}]. " if left else ""
+
+
+# -- moto's operations ---------------------------------------------------------------------------------------------
+
+
+def _create_stack(self: Any, name: str, template: str, parameters: dict[str, Any], **more: Any) -> Any:
+    """In place of the method of moto's backend."""
+    models: Any = import_module("moto.cloudformation.models")
+    if name in [stack.name for stack in self.stacks.values()]:
+        raise models.AlreadyExistsException(f"Stack [{name}] already exists")
+    stack = models.Stack(
+        stack_id=models.generate_stack_id(name, self.region_name, self.account_id),
+        name=name,
+        template=_prepared(self, template, parameters),
+        parameters=parameters,
+        account_id=self.account_id,
+        region_name=self.region_name,
+        cross_stack_resources=self.exports,
+        **more,
+    )
+    _work(stack).original = template
+    self.stacks[stack.stack_id] = stack
+    _begin(stack, "CREATE_IN_PROGRESS", partial(_creation, self, stack))
+    return stack
+
+
+def _update_stack(
+    self: Any, name: str, template: str, role_arn: str | None, parameters: list[dict[str, Any]], tags: Any
+) -> Any:
+    """In place of the method of moto's backend."""
+    models: Any = import_module("moto.cloudformation.models")
+    stack = self.get_stack(name)
+    resolved = self._resolve_update_parameters(instance=stack, incoming_params=parameters)
+    text = _prepared(self, template, resolved)
+    if stack.has_template(text) and stack.has_parameters(resolved):
+        raise models.ValidationError(message="No updates are to be performed.")
+    _work(stack).original = template
+    stack.role_arn = role_arn
+    stack.tags = stack.tags if tags is None else tags
+    _begin(stack, "UPDATE_IN_PROGRESS", partial(_change_all, self, stack, text, resolved))
+    return stack
+
+
+def _delete_stack(self: Any, name_or_stack_id: str) -> None:
+    """In place of the method of moto's backend."""
+    for stack in list(self.stacks.values()):
+        if name_or_stack_id in (stack.stack_id, stack.name):
+            _begin(stack, "DELETE_IN_PROGRESS", partial(_deletion, self, stack))
+
+
+def _execute_change_set(self: Any, change_set_name: str, stack_name: str | None = None) -> None:
+    """In place of the method of moto's backend."""
+    models: Any = import_module("moto.cloudformation.models")
+    changes = self.describe_change_set(change_set_name)
+    if changes.execution_status != "AVAILABLE":
+        text = f"ChangeSet [{changes.change_set_id}] cannot be executed in its current execution status of"
+        raise models.ValidationError(message=f"{text} [{changes.execution_status}]")
+    stack = self.stacks[changes.stack_id]
+    _work(stack).original = changes.original
+    changes.execution_status = "EXECUTE_COMPLETE"
+    if changes.change_set_type == "CREATE":
+        stack.resource_map.cross_stack_resources = self.exports
+        _use(stack, changes.template, changes.parameters)
+        _begin(stack, "CREATE_IN_PROGRESS", partial(_creation, self, stack))
+    else:
+        _begin(stack, "UPDATE_IN_PROGRESS", partial(_change_all, self, stack, changes.template, changes.parameters))
