@@ -120,6 +120,9 @@ class _Lane:
                 await self._wait(next_look)
         except StoreUnusable:
             return  # the server is about to end, and says why
+        except Exception:
+            _log.exception("The lane of %s ended because of a bug; the next message for it begins another", self._target)
+            self._queue.leave(self._target)
 
     async def _begin_due(self) -> int | None:
         """Begin attempts as far as there is room for them. When to look again, if nothing happens before."""
@@ -150,6 +153,9 @@ class _Lane:
             await self._deliver(id)
         except StoreUnusable:
             return
+        except Exception:
+            _log.exception("A delivery to %s could not be written because of a bug", self._target)
+            self._refused(self._queue.clock.now() + self._queue.limits.delivery_pause_longest_milliseconds)
         finally:
             self._queue.slots.release()
             del self._under_way[id]
