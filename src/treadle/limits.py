@@ -167,6 +167,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     deleted."""
     function_logs_close_seconds: int = 2
     """Longest time that a server that stops waits for CloudWatch Logs."""
+    function_processes: int = 1_024
+    """Processes and threads of one worker: of Lambda's quotas."""
     function_open_files: int = 1_024
     """Open files of one process of a worker."""
     function_memory_headroom_megabytes: int = 1_024
@@ -278,16 +280,16 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     emr_active_steps: int = 256
     """Steps of one cluster that have not ended (the EMR management guide)."""
 
-    job_poll_seconds_min: float = 0.02
+    job_poll_milliseconds_min: int = 20
     """A task that waits for a job asks for it in intervals of a tenth of the time that it has waited: at least this..."""
-    job_poll_seconds_max: float = 30
+    job_poll_seconds_max: int = 30
     """... and at most this."""
     job_polls_at_once: int = 32
     """Tasks that ask for their jobs at the same time; others wait their turn."""
     job_missing_polls: int = 5
     """So many answers in a row that there is no such job, and its task has failed: services may need a moment to know
     of a job that they have begun."""
-    job_cancel_seconds: float = 10
+    job_cancel_seconds: int = 10
     """How long a job that is to be cancelled is tried again while its service does not answer."""
 
     transitions_per_turn: int = 1_000

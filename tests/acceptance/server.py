@@ -103,7 +103,7 @@ class Server:
                 "PYTHONUTF8": "1",
                 "PYTHONUNBUFFERED": "1",
                 "TMPDIR": str(temporary),
-                "TREADLE_LIMIT_NEIGHBOUR_SURVIVAL_SECONDS": "0",  # a test that kills a server leaves nothing behind
+                "TREADLE_LIMIT_NEIGHBOUR_SURVIVAL_SECONDS": "1",  # a test that kills a server leaves nothing behind
                 **variables,
             },
             stdin=subprocess.DEVNULL,

@@ -22,7 +22,7 @@ from .fake_neighbour import HOST
 from .fake_service import Answer, FakeService
 from .fakes import request
 
-LIMITS = replace(DEFAULT_LIMITS, job_poll_seconds_min=0, job_poll_seconds_max=0, job_cancel_seconds=0.05)
+LIMITS = replace(DEFAULT_LIMITS, job_poll_milliseconds_min=1, job_poll_seconds_max=0, job_cancel_seconds=1)
 TOKEN = "the-token"
 
 

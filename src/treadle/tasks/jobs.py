@@ -91,8 +91,8 @@ async def _end(task: JobTask, answer: Any) -> TaskOutcome:
     loop = asyncio.get_running_loop()
     begun, missing = loop.time(), 0
     while True:
-        waited = loop.time() - begun
-        await asyncio.sleep(min(max(waited / 10, limits.job_poll_seconds_min), limits.job_poll_seconds_max))
+        pause = max((loop.time() - begun) / 10, limits.job_poll_milliseconds_min / 1_000)
+        await asyncio.sleep(min(pause, limits.job_poll_seconds_max))
         try:
             async with task.polls:
                 described = await _ask(task, job.describe, _about(task, job.of, answer))
@@ -151,7 +151,7 @@ async def _cancel(task: JobTask, submitting: asyncio.Task[Document]) -> None:
         return  # There is no job.
     if job.cancel is None:
         return
-    pause = task.limits.job_poll_seconds_min
+    pause = task.limits.job_poll_milliseconds_min / 1_000
     while not task.stopping():
         try:
             await _ask(task, job.cancel, _about(task, job.cancel_of, answer))
