@@ -8,7 +8,8 @@ What the model marks as an idempotency token is filled from the task's own token
 that comes again after a restart then counts once. Services that come with Treadle are told the task's token itself.
 
 Requests are signed with the account as the access key, as for a server that verifies nothing; requests to an endpoint
-that the settings name are signed with the server's own AWS credentials, if it has any (botocore's usual places).
+that the settings name are signed with the server's own AWS credentials, if it has any (botocore's usual places), or
+with those of a role that the task has assumed (roles.py).
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ import http.client
 import re
 import uuid
 import zlib
-from collections.abc import Container
+from collections.abc import Awaitable, Callable, Container
+from copy import copy
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -66,12 +68,26 @@ def answered(client: str, endpoints: Container[str]) -> bool:
     return service is not None and is_known(service, endpoints)
 
 
+Credentials = Callable[[], Awaitable[ReadOnlyCredentials | None]]
+
+
 class ServiceCalls:
     def __init__(self, neighbours: Neighbours, limits: Limits, host: str) -> None:
         """`host`: the server's own, with its port: in the URLs that services give out."""
         self._neighbours = neighbours
         self._limits = limits
         self._host = host
+        self._credentials: Credentials = _found_credentials
+
+    def signed_with(self, credentials: Credentials) -> ServiceCalls:
+        """The same calls, signed otherwise."""
+        others = copy(self)
+        others._credentials = credentials
+        return others
+
+    async def credentials(self) -> ReadOnlyCredentials | None:
+        """What requests to endpoints are signed with; None: there is nothing. Raises NeighbourUnavailable."""
+        return await self._credentials()
 
     def known(self, client: str) -> bool:
         """Whether anybody answers for the service. `client`: botocore's name of it."""
@@ -113,8 +129,7 @@ class ServiceCalls:
         url = self._neighbours.endpoint(service)
         credentials = ReadOnlyCredentials(account, "none", None)
         if url is not None:
-            # In a thread, because looking for them may mean asking a metadata service.
-            credentials = await asyncio.to_thread(own_credentials) or credentials
+            credentials = await self.credentials() or credentials
         filled = _with_tokens(operation, members, token)
         outgoing = _written(operation, filled, url, self._host, account, region, credentials)
         if url is None and token is not None:
@@ -226,7 +241,12 @@ def _session() -> botocore.session.Session:
     return botocore.session.get_session()
 
 
-def own_credentials() -> ReadOnlyCredentials | None:
+async def _found_credentials() -> ReadOnlyCredentials | None:
+    """In a thread, because looking for them may mean asking a metadata service."""
+    return await asyncio.to_thread(_own_credentials)
+
+
+def _own_credentials() -> ReadOnlyCredentials | None:
     """The server's, as botocore finds them, and renewed if they have run out. Raises NeighbourUnavailable."""
     try:
         found = _session().get_credentials()
