@@ -64,6 +64,7 @@ from treadle.store.sqlite.store import SqliteStore
 from treadle.tasks.apigateway_invoke import ApiTasks
 from treadle.tasks.dispatch import Dispatch
 from treadle.tasks.http_invoke import HttpTasks
+from treadle.tasks.roles import Roles
 from treadle.tasks.service_calls import ServiceCalls
 
 DATABASE = "treadle.db"
@@ -178,8 +179,9 @@ class App:
             functions,
             settings.limits,
             services,
-            HttpTasks(web, services, settings.limits, settings.plain_http),
+            HttpTasks(web, settings.limits, settings.plain_http),
             ApiTasks(web, apis, settings.limits, own_host, aws_is_elsewhere=not services.emulated("apigateway")),
+            Roles(services, execution_roles=settings.assume_roles),
         )
         runtime = Runtime(
             store=store,

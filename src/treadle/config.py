@@ -69,6 +69,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Base URLs of services that others serve, by botocore's names of them."""
     dataset_folders: tuple[Path, ...] = ()
     """Folders whose files a Distributed Map may read and write."""
+    assume_roles: bool = False
+    """Tasks call endpoints as the role of their machine."""
     plain_http: frozenset[str] = frozenset()
     """Hosts that HTTP tasks may call without TLS, beside this machine; `*`: any."""
     proxies: Mapping[str, str] = {}
@@ -231,6 +233,13 @@ SETTINGS = (
         "Folders that a Distributed Map may use like buckets, as file:///DIR.",
     ),
     Setting(
+        "assume_roles",
+        "--assume-roles",
+        _switch,
+        "",
+        "Let tasks call endpoints as the role of their machine, which the endpoint of sts gives them.",
+    ),
+    Setting(
         "plain_http",
         "--plain-http",
         _hosts,
@@ -258,6 +267,8 @@ def load(flags: Mapping[str, str | None], environ: Mapping[str, str] = os.enviro
     values["proxies"] = _proxies(environ)
     _refuse_unknown(environ)
     settings = Settings(**values)
+    if settings.assume_roles and "sts" not in settings.endpoints:
+        raise SettingsError("--assume-roles is of no use without an endpoint for sts (AWS_ENDPOINT_URL_STS)")
     if settings.tls_key is not None and settings.tls_certificate is None:
         raise SettingsError("--tls-key is of no use without --tls-certificate")
     keys = (*_keys_of_variable(environ, settings.account_id), *_keys_of_file(settings))

@@ -13,6 +13,7 @@ from treadle.neighbours.web import Web
 from treadle.tasks.apigateway_invoke import ApiTasks, problem
 from treadle.tasks.contract import ApiAnswer, ApiCall, TaskOutcome
 
+from .fake_services import FakeServices
 from .fakes import request
 
 INVOKE = "arn:aws:states:::apigateway:invoke"
@@ -70,7 +71,7 @@ async def run(given: Any, apis: Apis, *, aws_is_elsewhere: bool = False) -> Task
     reached = Web(limits, {})
     tasks = ApiTasks(reached, apis, limits, "127.0.0.1:4566", aws_is_elsewhere=aws_is_elsewhere)
     try:
-        return await tasks.run(request(INVOKE, given))
+        return await tasks.run(request(INVOKE, given), FakeServices({}))
     finally:
         await reached.close()
 
@@ -171,7 +172,7 @@ async def elsewhere() -> AsyncIterator[str]:
 
 
 async def test_an_api_elsewhere(elsewhere: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("treadle.tasks.apigateway_invoke.own_credentials", lambda: None)
+    monkeypatch.setattr("treadle.tasks.service_calls._own_credentials", lambda: None)
     given = parameters(ApiEndpoint=elsewhere, Stage="s", Path="/a b", QueryParameters={"q": ["1"]}, RequestBody={})
     apis = Apis()
     told = value(await run(given, apis))["ResponseBody"]

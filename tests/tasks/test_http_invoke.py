@@ -103,10 +103,10 @@ def services(kind: str, secret: Any, described: dict[str, Any] | None = None, **
 async def run(parameters: Any, calls: FakeServices, times: int = 1, limits: Limits | None = None) -> TaskOutcome:
     limits = limits or Limits()
     reached = Web(limits, {})
-    tasks = HttpTasks(reached, calls, limits, frozenset())
+    tasks = HttpTasks(reached, limits, frozenset())
     try:
         for _ in range(times):
-            outcome = await tasks.run(request(INVOKE, parameters))
+            outcome = await tasks.run(request(INVOKE, parameters), calls)
         return outcome
     finally:
         await reached.close()
@@ -182,12 +182,12 @@ async def test_the_request_for_a_token_is_as_the_connection_says(api: Api) -> No
 async def test_a_token_that_is_refused_is_asked_for_anew(api: Api) -> None:
     limits, calls = Limits(), oauth(api)
     reached = Web(limits, {})
-    tasks = HttpTasks(reached, calls, limits, frozenset())
+    tasks = HttpTasks(reached, limits, frozenset())
     task = request(INVOKE, api.parameters("/private"))
     try:
-        await tasks.run(task)
+        await tasks.run(task, calls)
         api.tokens += 1  # somebody has revoked it
-        assert value(await tasks.run(task))["ResponseBody"] == {"known": True}
+        assert value(await tasks.run(task, calls))["ResponseBody"] == {"known": True}
     finally:
         await reached.close()
     assert [path for _, path, _, _ in api.heard] == ["/token", "/private", "/private", "/token", "/private"]

@@ -71,8 +71,9 @@ class TaskCalls:
             state_name=command.state_name,
             execution_arn=row.arn,
             machine_arn=row.machine_arn,
-            role_arn=command.role_arn or resident.loaded.role_arn,
+            role_arn=resident.loaded.role_arn,
             region=row.machine_arn.split(":")[3],
+            task_role_arn=command.role_arn,
             again_since=attempt.scheduled if again else None,
             submitted=command.submitted,
         )

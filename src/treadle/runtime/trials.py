@@ -66,6 +66,7 @@ def _request(task: RunTask, facts: Facts, token: str) -> TaskRequest:
         state_name=task.state_name,
         execution_arn=facts.arn,
         machine_arn=facts.machine_arn,
-        role_arn=task.role_arn or facts.role_arn,
+        role_arn=facts.role_arn,
         region=facts.machine_arn.split(":")[3],
+        task_role_arn=task.role_arn,
     )

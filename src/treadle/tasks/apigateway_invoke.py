@@ -14,7 +14,6 @@ Not known: what AWS does with null values in a body unless AllowNullValues says 
 
 from __future__ import annotations
 
-import asyncio
 import http.client
 import re
 from collections.abc import Iterator, Mapping
@@ -35,7 +34,7 @@ from treadle.tasks.http_invoke import body_value
 from treadle.tasks.http_request import METHODS, Misused
 from treadle.tasks.lambda_outcomes import result_too_large
 from treadle.tasks.parameters import NO_OBJECT, malformed, missing, unsupported
-from treadle.tasks.service_calls import own_credentials
+from treadle.tasks.service_calls import ServiceCalls
 
 FIELDS = frozenset(
     {
@@ -72,19 +71,19 @@ class _Invocation(Struct, frozen=True, kw_only=True):
 
 class ApiTasks:
     def __init__(self, web: Web, apis: Apis, limits: Limits, own_host: str, *, aws_is_elsewhere: bool) -> None:
-        """`apis`: those at this server. `own_host`: of this server, with its port. `aws_is_elsewhere`: API Gateway has an endpoint of its own, so
-        that its APIs are not at this server."""
+        """`apis`: those at this server. `own_host`: of this server, with its port. `aws_is_elsewhere`: API Gateway has
+        an endpoint of its own, so that its APIs are not at this server."""
         self._web = web
         self._limits = limits
         self._own_port = urlsplit(f"//{own_host}").port
         self._aws_is_elsewhere = aws_is_elsewhere
         self._apis = apis
 
-    async def run(self, request: TaskRequest) -> TaskOutcome:
-        """The parameters have no `problem`."""
+    async def run(self, request: TaskRequest, calls: ServiceCalls) -> TaskOutcome:
+        """`calls`: those of the task. The parameters have no `problem`."""
         invocation = _read(request.input.value)
         try:
-            answer = await self._call(invocation, request)
+            answer = await self._call(invocation, request, calls)
         except (WebTrouble, NeighbourUnavailable) as error:
             return TaskOutcome(error="ApiGateway.SdkClientException", cause=f"Unable to execute HTTP request: {error}")
         text = answer.body.decode("utf-8", "replace")
@@ -105,7 +104,7 @@ class ApiTasks:
             return result_too_large(request.resource.resource_type)
         return TaskOutcome(output=output)
 
-    async def _call(self, invocation: _Invocation, request: TaskRequest) -> ApiAnswer:
+    async def _call(self, invocation: _Invocation, request: TaskRequest, calls: ServiceCalls) -> ApiAnswer:
         """Raises WebTrouble, NeighbourUnavailable."""
         here = self._here(invocation.endpoint)
         if here is not None:
@@ -127,8 +126,7 @@ class ApiTasks:
             )
         sent = _outgoing(invocation)
         if invocation.signed:
-            # In a thread, because looking for them may mean asking a metadata service.
-            credentials = await asyncio.to_thread(own_credentials)
+            credentials = await calls.credentials()
             sent = _signed(sent, credentials or ReadOnlyCredentials(request.account, "none", None), request.region)
         answer = await self._web.fetch(sent, self._limits.payload_bytes + 1)
         return ApiAnswer(status=answer.status, headers=answer.headers, body=answer.body)

@@ -7,6 +7,7 @@ and integrations pass it on where the service has an idempotency token.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -14,6 +15,13 @@ from msgspec import Struct
 
 from treadle.document import Document
 from treadle.language.resources import Resource
+
+
+def role_account(role_arn: str) -> str | None:
+    """None: it is not the ARN of a role."""
+    parts = role_arn.split(":", 5)
+    is_role = len(parts) == 6 and parts[2] == "iam" and re.fullmatch(r"[0-9]{12}", parts[4]) is not None
+    return parts[4] if is_role and parts[5].startswith("role/") else None
 
 
 class TaskRequest(Struct, frozen=True, kw_only=True):
@@ -26,8 +34,11 @@ class TaskRequest(Struct, frozen=True, kw_only=True):
     execution_arn: str
     machine_arn: str
     role_arn: str
+    """Of the state machine."""
     region: str
     """Of the state machine."""
+    task_role_arn: str | None = None
+    """What the state's Credentials name: the role as which the task works, assumed by the machine's."""
     again_since: int | None = None
     """Of a request that may have come before, to a server that ended: when its attempt was scheduled, in milliseconds
     since the epoch. What was begun since then may be this task's own work."""
@@ -36,8 +47,9 @@ class TaskRequest(Struct, frozen=True, kw_only=True):
 
     @property
     def account(self) -> str:
-        """Of the state machine."""
-        return self.machine_arn.split(":")[4]
+        """Where the task works: that of the role in its Credentials, or else of the state machine."""
+        role = None if self.task_role_arn is None else role_account(self.task_role_arn)
+        return role or self.machine_arn.split(":")[4]
 
 
 class HttpExchange(Struct, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any
 
 from botocore.model import OperationModel
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from treadle.document import Document
 from treadle.functions.contract import Functions
@@ -33,6 +33,7 @@ from treadle.tasks.integrations import Integration
 from treadle.tasks.jobs import JobTask, run_job
 from treadle.tasks.lambda_invoke import run_lambda_invoke
 from treadle.tasks.optimised import integration_of, run_optimised
+from treadle.tasks.roles import RoleRefused, Roles
 from treadle.tasks.sdk_call import operation_of, run_sdk_call, step_functions_operation
 from treadle.tasks.service_calls import ServiceCalls
 from treadle.tasks.start_execution import run_start_execution
@@ -131,13 +132,13 @@ def _run_start_execution(task: _Task) -> Awaitable[TaskOutcome]:
 def _run_http(task: _Task) -> Awaitable[TaskOutcome]:
     if task.http is None:
         raise RuntimeError("tasks were not connected to HTTP")
-    return task.http.run(task.request)
+    return task.http.run(task.request, task.calls)
 
 
 def _run_api(task: _Task) -> Awaitable[TaskOutcome]:
     if task.apis is None:
         raise RuntimeError("tasks were not connected to APIs")
-    return task.apis.run(task.request)
+    return task.apis.run(task.request, task.calls)
 
 
 _INTEGRATIONS: Mapping[tuple[str, str], Perform] = {
@@ -174,10 +175,12 @@ class Dispatch:
         services: ServiceCalls | None = None,
         http: HttpTasks | None = None,
         apis: ApiTasks | None = None,
+        roles: Roles | None = None,
     ) -> None:
         """`services`: the others that tasks may call; None: there are none."""
         self._http = http
         self._apis = apis
+        self._roles = roles
         self._functions = functions
         self._services = services
         self._limits = limits
@@ -260,7 +263,11 @@ class Dispatch:
         if perform is None:
             return TaskOutcome(error="States.Runtime", cause=self.refuses(request.resource))
         try:
+            if self._roles is not None:
+                task = structs.replace(task, services=await self._roles.calls_of(request))
             return await perform(task)
+        except RoleRefused as error:
+            return TaskOutcome(error="States.TaskFailed", cause=str(error))
         except Exception:
             _log.exception("Task '%s' of %s failed because of a bug", request.state_name, request.execution_arn)
             cause = f"An internal error in Treadle ended the task '{request.state_name}'; its log says more."

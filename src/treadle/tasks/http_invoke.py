@@ -31,27 +31,26 @@ _IN_THE_CLEAR = (
 
 
 class HttpTasks:
-    def __init__(self, web: Web, calls: ServiceCalls, limits: Limits, plain_hosts: Container[str]) -> None:
-        """`calls`: to EventBridge and Secrets Manager, which have the connections. `plain_hosts`: whom HTTP without TLS
-        may go to, beside this machine; `*`: everybody."""
+    def __init__(self, web: Web, limits: Limits, plain_hosts: Container[str]) -> None:
+        """`plain_hosts`: whom HTTP without TLS may go to, beside this machine; `*`: everybody."""
         self._web = web
-        self._calls = calls
         self._connections = Connections(web, limits)
         self._limits = limits
         self._plain_hosts = plain_hosts
 
-    async def run(self, request: TaskRequest) -> TaskOutcome:
-        """The parameters have no `http_request.problem`."""
+    async def run(self, request: TaskRequest, calls: ServiceCalls) -> TaskOutcome:
+        """`calls`: to EventBridge and Secrets Manager, which have the connection. The parameters have no
+        `http_request.problem`."""
         task = read_http_task(request.input.value)
         if not self._may_go(task.url):
             return TaskOutcome(error="States.Runtime", cause=_IN_THE_CLEAR)
         try:
-            additions = await self._connections.additions(task.connection_arn, self._calls, request.token)
+            additions = await self._connections.additions(task.connection_arn, calls, request.token)
             outcome, answer = await self._exchange(task, additions, request)
             if answer is not None and answer.status in _UNAUTHORISED and additions.token is not None:
                 # The token was good once, and is no more: nothing has happened behind it.
                 additions = await self._connections.additions(
-                    task.connection_arn, self._calls, request.token, refused=additions.token
+                    task.connection_arn, calls, request.token, refused=additions.token
                 )
                 outcome, _ = await self._exchange(task, additions, request)
         except ConnectionFault as fault:
