@@ -1,7 +1,7 @@
 /* The first thing a worker of a Node.js function runs: loads the handler and speaks the Runtime API.
  *
  * Started as `node node_bootstrap.cjs HANDLER`. It behaves as AWS's runtime does (the Lambda developer guide's pages on
- * Node.js, and the behaviour of aws-lambda-nodejs-runtime-interface-client), but for response streaming.
+ * Node.js, and the behaviour of aws-lambda-nodejs-runtime-interface-client).
  *
  * One invocation is answered once, by whichever comes first: the promise that the handler returned, its callback,
  * `context.succeed`, `fail` or `done`, an error that nobody caught, or the event loop running empty. A callback's result
@@ -22,6 +22,8 @@ const path = require("node:path");
 const { pathToFileURL } = require("node:url");
 const util = require("node:util");
 
+const { ERROR_TRAILERS, STREAMS, ResponseStream, awslambda } = require("./node_response_stream.cjs");
+
 const EXIT_UNCAUGHT = 129;
 const EXIT_UNHANDLED = 128;
 
@@ -38,18 +40,40 @@ const [authority, secret] = process.env.AWS_LAMBDA_RUNTIME_API.split("/");
 const colon = authority.lastIndexOf(":");
 const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
 
+function requestOf(method, place, headers) {
+  return http.request({
+    agent,
+    headers,
+    host: authority.slice(0, colon),
+    method,
+    path: `/${secret}/2018-06-01/runtime/${place}`,
+    port: Number(authority.slice(colon + 1)),
+  });
+}
+
 function ask(method, place, body) {
+  const type = { "Content-Type": "application/json" };
+  const headers = body === undefined ? {} : { ...type, "Content-Length": Buffer.byteLength(body) };
+  const request = requestOf(method, place, headers);
+  const answered = answerTo(request);
+  request.end(body);
+  return answered;
+}
+
+/** A POST whose body is written bit by bit, and the promise of its answer. */
+function askStreaming(place, contentType) {
+  const request = requestOf("POST", place, {
+    "Content-Type": contentType,
+    "Lambda-Runtime-Function-Response-Mode": "streaming",
+    Trailer: ERROR_TRAILERS,
+    "Transfer-Encoding": "chunked",
+  });
+  request.flushHeaders();
+  return { request, answered: answerTo(request) };
+}
+
+function answerTo(request) {
   return new Promise((resolve, reject) => {
-    const type = { "Content-Type": "application/json" };
-    const headers = body === undefined ? {} : { ...type, "Content-Length": Buffer.byteLength(body) };
-    const request = http.request({
-      agent,
-      headers,
-      host: authority.slice(0, colon),
-      method,
-      path: `/${secret}/2018-06-01/runtime/${place}`,
-      port: Number(authority.slice(colon + 1)),
-    });
     request.on("error", reject);
     request.on("response", (response) => {
       const parts = [];
@@ -57,7 +81,6 @@ function ask(method, place, body) {
       response.on("error", reject);
       response.on("end", () => resolve({ headers: response.headers, text: Buffer.concat(parts).toString("utf8") }));
     });
-    request.end(body);
   });
 }
 
@@ -168,6 +191,12 @@ async function exportsOf(stem, root) {
   return require(require.resolve(path.basename(stem), { paths: [root, path.dirname(stem)] }));
 }
 
+/** On Lambda the SDK is always there. */
+function hint(error) {
+  if (!/'(@aws-sdk\/|aws-sdk['/])/.test(String(error))) return "";
+  return "\nTo have AWS's SDK as on Lambda, without bringing it along, run: treadle sdk";
+}
+
 async function load(root, handler) {
   if (handler.includes("..")) {
     const why = "Use absolute paths when specifying root directories in handler names.";
@@ -181,7 +210,8 @@ async function load(root, handler) {
     found = await exportsOf(path.resolve(root, path.dirname(handler), module), root);
   } catch (error) {
     if (error instanceof SyntaxError) throw runtimeError("UserCodeSyntaxError", String(error));
-    if (error?.code === "MODULE_NOT_FOUND") throw runtimeError("ImportModuleError", String(error));
+    if (error?.code === "MODULE_NOT_FOUND") throw runtimeError("ImportModuleError", String(error) + hint(error));
+    if (error?.code === "ERR_MODULE_NOT_FOUND") error.message += hint(error);
     throw error;
   }
   for (const attribute of attributes.split(".")) found = found?.[attribute];
@@ -207,6 +237,10 @@ class Invocation {
 
   run(text) {
     onEmptyLoop = () => this.ranEmpty();
+    if (this.handler[STREAMS]) {
+      this.runStreaming(text);
+      return;
+    }
     try {
       const result = this.handler(JSON.parse(text), this.context(), (error, value) => this.calledBack(error, value));
       if (typeof result?.then === "function") {
@@ -214,6 +248,31 @@ class Invocation {
       }
     } catch (error) {
       this.calledBack(error ?? "handled");
+    }
+  }
+
+  /** The answer is what it writes; the invocation ends when that does, and the handler. What it returns means nothing. */
+  async runStreaming(text) {
+    const begin = (contentType) => askStreaming(`invocation/${this.id}/response`, contentType);
+    this.stream = new ResponseStream(begin, this.handler[STREAMS]);
+    this.stream.on("error", (error) => this.fail(error));
+    let returned;
+    const finished = new Promise((resolve) => (returned = resolve));
+    this.stream.on("finish", () => {
+      this.settled = true;
+      onEmptyLoop = () => {};
+      told(this.stream.begun.answered).then(() => finished.then(this.next));
+    });
+    try {
+      const result = this.handler(JSON.parse(text), this.stream, this.context());
+      if (typeof result?.then !== "function") {
+        throw runtimeError("InvalidStreamingOperation", "Streaming does not support non-async handlers.");
+      }
+      await result;
+    } catch (error) {
+      this.fail(error ?? "handled");
+    } finally {
+      returned();
     }
   }
 
@@ -260,6 +319,8 @@ class Invocation {
   }
 
   post(error) {
+    this.stream?.destroy();
+    if (this.stream?.begun) return this.stream.breakOff(errorDocument(error));
     return ask("POST", `invocation/${this.id}/error`, JSON.stringify(errorDocument(error)));
   }
 
@@ -382,6 +443,7 @@ async function next(handler) {
 }
 
 function main() {
+  globalThis.awslambda = awslambda;
   patchConsole();
   resolvePrefixedHosts();
   tellOldSdk();
