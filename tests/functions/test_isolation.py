@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -146,3 +147,96 @@ def handler(event, context):
     assert (await call)["errorType"] == "Sandbox.Timedout"
     for visitor in visitors.values():
         await visitor.gone()
+
+
+LEAVES = {
+    "f.py": """
+def handler(event, context):
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            line = arrive("left")
+            os.closerange(0, line.fileno())
+            wait(line)
+        os._exit(0)
+    os.wait()
+    wait(arrive("worker"))
+    os._exit(1)
+""",
+    "f.js": """
+exports.handler = async () => {
+  const code = ["import socket, os", "line = socket.socket(socket.AF_UNIX)", "line.connect('GATE')",
+    "line.sendall(b'left %d\\\\n' % os.getpid())", "line.recv(1)"].join("\\n")
+  const left = spawn(PYTHON, ["-ISc", code], { detached: true, stdio: 'ignore' })
+  left.unref()
+  const socket = require('net').connect('GATE')
+  socket.write(`worker ${process.pid}\\n`)
+  await new Promise((done) => socket.once('data', done))
+  process.exit(1)
+}
+""",
+}
+"""Something that leaves the worker's session, and is nobody's child any more, and the end of the worker."""
+
+
+@linux_only
+@pytest.mark.parametrize("file", LEAVES)
+async def test_who_leaves_the_session_ends_with_the_worker(serve: Serve, gate: Gate, file: str) -> None:
+    served = await serve()
+    prelude = gate.prelude if file == "f.py" else "const { spawn } = require('child_process')\n"
+    code = LEAVES[file].replace("GATE", str(gate.path)).replace("PYTHON", repr(sys.executable))
+    served.write(file, prelude + code)
+    call = asyncio.create_task(served.error("f"))
+    visitors = await gate.visitors(2)
+    visitors["worker"].let_through()
+    assert (await call)["errorType"] == "Runtime.ExitError"
+    await visitors["left"].gone()
+
+
+@linux_only
+async def test_forks_without_end_are_ended(serve: Serve) -> None:
+    served = await serve(function_processes=50)
+    served.write("f.py", "import os\ndef handler(event, context):\n    while event: os.fork()\n    return event")
+    invocation = await served.call("f", True)
+    assert json.loads(invocation.payload)["errorMessage"].endswith("Runtime exited with error: signal: killed")
+    assert await served.answer("f", False) is False
+    assert "it took more processes than it may" in (served.options.logs / "f.log").read_text()
+
+
+@linux_only
+async def test_temporary_files_are_bounded(serve: Serve) -> None:
+    served = await serve()
+    served.write(
+        "f.py",
+        "import os, tempfile, time\n"
+        "def handler(event, context):\n"
+        "    for size in event:\n"
+        "        file, _ = tempfile.mkstemp()\n"
+        "        os.posix_fallocate(file, 0, size << 20)\n"
+        "    while len(event) > 1: time.sleep(1)\n"
+        "    return 'kept'\n",
+    )
+    document = await served.error("f", [513])
+    assert (document["errorType"], "File too large" in document["errorMessage"]) == ("OSError", True)
+    assert (await served.error("f", [300, 300]))["errorType"] == "Runtime.ExitError"
+    assert await served.answer("f", [300]) == "kept"
+    served.write("f.toml", "storage = 1024")
+    assert await served.answer("f", [513]) == "kept"
+
+
+@linux_only
+async def test_memory_of_an_executable_is_bounded(serve: Serve) -> None:
+    served = await serve(function_memory_headroom_megabytes=1)
+    served.write("f/function.toml", "memory = 128")
+    served.write(
+        "f/bootstrap",
+        f"#!{sys.executable} -IS\n"
+        "import os, time, urllib.request\n"
+        "api = f\"http://{os.environ['AWS_LAMBDA_RUNTIME_API']}/2018-06-01/runtime/invocation/\"\n"
+        "urllib.request.urlopen(api + 'next').read()\n"
+        "kept = b'x' * (300 << 20)\n"
+        "while True: time.sleep(1)\n",
+    )
+    (served.options.folder / "f/bootstrap").chmod(0o755)
+    assert (await served.error("f"))["errorMessage"].endswith("signal: killed")
+    assert "it took more memory than it may" in (served.options.logs / "f.log").read_text()

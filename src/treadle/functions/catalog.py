@@ -99,6 +99,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """Seconds. The longest that Lambda allows if it is not set (not Lambda's 3 seconds)."""
     memory: Annotated[int, Meta(ge=128, le=10_240)] = 1_024
     """MiB (Lambda's default is 128)."""
+    storage: Annotated[int, Meta(ge=512, le=10_240)] = 512
+    """MiB of temporary files."""
     environment: dict[str, str] = {}
 
 
@@ -180,6 +182,7 @@ class Catalog:
             runtime=runtime,
             timeout_seconds=timeout,
             memory_megabytes=settings.memory,
+            ephemeral_megabytes=settings.storage,
             environment=settings.environment,
             version=version,
             url=url,

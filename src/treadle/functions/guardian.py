@@ -4,6 +4,9 @@ One small process of its own (`guardian_process.py`) knows the workers' process 
 its pipe to the server ends; then it removes what they have left of temporary files.  This needs nothing
 inside the workers, so handlers are not disturbed, and nothing of one operating system.  A worker that is
 being started when the server dies finds no server at its first poll, and ends by itself.
+
+On Linux it also ends a worker that takes more than it may, which the server is told, and whoever has left a worker's
+process group.
 """
 
 from __future__ import annotations
@@ -16,6 +19,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
+import msgspec
+from msgspec import Struct
+
 from treadle.functions.scratch import Scratch
 
 _SCRIPT = str(Path(__file__).with_name("guardian_process.py"))
@@ -23,10 +29,35 @@ _SCRIPT = str(Path(__file__).with_name("guardian_process.py"))
 _log = logging.getLogger(__name__)
 
 
+class Bounds(Struct, frozen=True, kw_only=True):
+    """What a worker may take, as far as the guardian sees to it."""
+
+    mark: str
+    """A text in the environment of the worker, and of whatever it starts, that nobody else has there."""
+    folder: str
+    """Of its temporary files."""
+    storage: int
+    """Bytes of these."""
+    memory: int | None
+    """Bytes that its first process may have in memory; None: that is bounded otherwise."""
+    processes: int
+    """Processes and threads in its session."""
+
+
+class _Line(Struct, frozen=True):
+    """What the process tells."""
+
+    ready: bool = False
+    over: int | None = None
+    what: str = ""
+
+
 class Guardian:
     def __init__(self, scratch: Scratch) -> None:
         self._scratch = scratch
-        self._groups: set[int] = set()
+        self._groups: dict[int, bytes] = {}
+        """What was told of each process."""
+        self._over: dict[int, Callable[[str], None]] = {}
         self._process: _Process | None = None
         self._restart: asyncio.Task[None] | None = None
         self._closing = False
@@ -34,7 +65,7 @@ class Guardian:
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
         _, self._process = await loop.subprocess_exec(
-            lambda: _Process(self._lost),
+            lambda: _Process(self._told, self._lost),
             sys.executable,
             "-I",
             "-S",
@@ -46,8 +77,8 @@ class Guardian:
             start_new_session=True,
         )
         await self._process.ready
-        for group in self._groups:
-            self._process.tell(f"+{group}\n")
+        for line in self._groups.values():
+            self._process.tell(line)
 
     @property
     def pid(self) -> int | None:
@@ -60,15 +91,24 @@ class Guardian:
         if self._process is not None:
             await self._process.end()
 
-    def watch(self, group: int) -> None:
-        self._groups.add(group)
+    def watch(self, group: int, bounds: Bounds | None = None, over: Callable[[str], None] | None = None) -> None:
+        """`over` is told what a worker had too much of, which is ended for it."""
+        told = {} if bounds is None else msgspec.to_builtins(bounds)
+        self._groups[group] = line = msgspec.json.encode({"watch": group, **told}) + b"\n"
+        if over is not None:
+            self._over[group] = over
         if self._process is not None:
-            self._process.tell(f"+{group}\n")
+            self._process.tell(line)
 
     def unwatch(self, group: int) -> None:
-        self._groups.discard(group)
+        self._groups.pop(group, None)
+        self._over.pop(group, None)
         if self._process is not None:
-            self._process.tell(f"-{group}\n")
+            self._process.tell(msgspec.json.encode({"unwatch": group}) + b"\n")
+
+    def _told(self, line: _Line) -> None:
+        if line.over is not None and (over := self._over.get(line.over)) is not None:
+            over(line.what)
 
     def _lost(self) -> None:
         if not self._closing:
@@ -78,8 +118,10 @@ class Guardian:
 
 
 class _Process(asyncio.SubprocessProtocol):
-    def __init__(self, lost: Callable[[], None]) -> None:
+    def __init__(self, told: Callable[[_Line], None], lost: Callable[[], None]) -> None:
+        self._told = told
         self._lost = lost
+        self._rest = b""
         loop = asyncio.get_running_loop()
         self.ready: asyncio.Future[None] = loop.create_future()
         """Done when it can be relied on."""
@@ -95,17 +137,20 @@ class _Process(asyncio.SubprocessProtocol):
     def pid(self) -> int:
         return self._transport.get_pid()
 
-    def tell(self, line: str) -> None:
+    def tell(self, line: bytes) -> None:
         if not self._pipe.is_closing():
-            self._pipe.write(line.encode())
+            self._pipe.write(line)
 
     async def end(self) -> None:
         self._pipe.close()
         await self._exited
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
-        if not self.ready.done():
-            self.ready.set_result(None)
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            if not self.ready.done():
+                self.ready.set_result(None)
+            self._told(msgspec.json.decode(line, type=_Line))
 
     def process_exited(self) -> None:
         self._transport.close()

@@ -30,7 +30,7 @@ from msgspec import Struct
 
 from treadle.functions import failures, processes, runtime_api
 from treadle.functions.answer_stream import AnswerStream
-from treadle.functions.bounds import bound
+from treadle.functions.bounds import bound, guarded
 from treadle.functions.contract import Invocation
 from treadle.functions.function import Function
 from treadle.functions.guardian import Guardian
@@ -173,7 +173,10 @@ class Worker:
     def started(self, pid: int) -> None:
         """The process runs."""
         self._pid = pid
-        self._around.guardian.watch(pid)
+        assert self._scratch is not None
+        mark = self._api_address.rpartition("/")[2]
+        bounds = guarded(self.function, self._limits, mark, self._scratch)
+        self._around.guardian.watch(pid, bounds, self._log.ended_for)
         bound(pid, self.function, self._limits)
         if self.state == "gone":  # killed while it was being started
             self._kill_group()

@@ -37,6 +37,10 @@ class WorkerLog:
         log = f"{self._start}{tail}{newline}{end}".encode()[-self._tail_bytes :]
         return unix_lines(log.decode("utf-8", "ignore"))
 
+    def ended_for(self, what: str) -> None:
+        """The worker was ended because it had too much of something."""
+        self._write(f"The worker of this function was ended: it took more {what} than it may.\n")
+
     def closed(self) -> str:
         """The worker has gone. The last part of what it wrote since an invocation ended, or since its start."""
         rest, tail = self._output.end()

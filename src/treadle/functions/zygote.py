@@ -30,6 +30,8 @@ from treadle.functions.processes import Owner, Start
 from treadle.functions.runtimes import PYTHON_COMMAND, PYTHON_PACKAGES, ZYGOTE_COMMAND
 
 _MESSAGE_BYTES = 65_536
+_PLACE_OF_MARK, _MARK_CHARACTERS = "_TREADLE_WORKER", 32
+"""Room in the environment for the secret of a worker: see `zygote_process.py`."""
 _START_SECONDS = 20
 """So long a worker waits for the zygote before it is started without."""
 
@@ -41,7 +43,7 @@ class Zygote:
         """`environment`: its own. Workers whose environment differs in what an interpreter reads as it starts are
         not forked."""
         self._guardian = guardian
-        self._environment = dict(environment)
+        self._environment = {**environment, _PLACE_OF_MARK: "0" * _MARK_CHARACTERS}
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._ready: asyncio.Future[bool] | None = None
