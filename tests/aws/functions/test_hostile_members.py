@@ -51,6 +51,7 @@ USUAL = {
     "StatementId": "s",
     "Action": "lambda:InvokeFunction",
     "Principal": "*",
+    "InvokeArgs": b"{}",
     "Tags": {"a": "b"},
     "TagKeys": ["a"],
     "ReservedConcurrentExecutions": 5,
