@@ -8,6 +8,7 @@ from treadle.cli.demo import demo
 from treadle.cli.fork import fork
 from treadle.cli.keys import keys
 from treadle.cli.run import run
+from treadle.cli.sdk import sdk
 from treadle.cli.start import start
 from treadle.cli.validate import validate
 
@@ -23,4 +24,5 @@ main.add_command(demo)
 main.add_command(run)
 main.add_command(fork)
 main.add_command(keys)
+main.add_command(sdk)
 main.add_command(validate)
