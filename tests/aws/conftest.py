@@ -13,6 +13,7 @@ from treadle.aws.door import Door
 from treadle.aws.extension.call import Backend
 from treadle.aws.extension.routes import TreadleExtension
 from treadle.aws.functions.code_tokens import CodeTokens
+from treadle.aws.job_services.services import JobServices
 from treadle.aws.states.call import StatesOptions
 from treadle.aws.states.service import OPERATIONS, states_service
 from treadle.language.resources import Resource
@@ -119,6 +120,7 @@ async def door(store: SqliteStore, keyring: Keyring, runtime: Runtime, clock: Se
         neighbours=Neighbours(NoEmulator(), {"s3": "http://127.0.0.1:9000"}, limits),
         code_tokens=CodeTokens(await store.secret()),
         operations={"states": tuple(OPERATIONS)},
+        jobs=JobServices([], [], [], limits),
     )
     return Door([service], limits, authentication, TreadleExtension(backend), nobody_else(authentication, limits))
 

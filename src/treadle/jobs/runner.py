@@ -12,25 +12,22 @@ groups (functions/guardian.py); it is started with the first command, because mo
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 from collections.abc import Coroutine
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from treadle.functions.guardian import Guardian
 from treadle.functions.scratch import Scratch
 from treadle.jobs.contract import Outcome, Stop, Work
 from treadle.jobs.log_file import LogFile
 from treadle.jobs.options import JobOptions
+from treadle.jobs.process import Process
 from treadle.jobs.rules import JobsFileError, Rule, Rules
 
-_READ_BYTES = 65_536
-_LAST_WORDS_SECONDS = 2
-"""How long output is waited for after the end of a command: what left its process group may hold the pipe open."""
 _STOPPED = Outcome(ending="STOPPED", message="The job was stopped")
 
 _T = TypeVar("_T")
@@ -77,51 +74,25 @@ class Runner:
             return Outcome(ending="FAILED", message=f'jobs.toml says run = "{rule.run}", but the job has none')
         folder = self._scratch.make()
         try:
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
+            process = await Process.start(
+                command,
                 cwd=self._folder(rule, folder),
                 env=self._environment(work, rule, folder),
-                start_new_session=True,
+                log=LogFile(
+                    self.log_path(work.service, log),
+                    self._options.limits.job_log_bytes,
+                    self._options.limits.function_log_tail_bytes,
+                ),
             )
-            guardian.watch(process.pid)
+            guardian.watch(process.group)
             try:
-                timeout = work.timeout_seconds if work.timeout_seconds is not None else rule.timeout
-                return await self._accompany(process, self.log_path(work.service, log), timeout, stop)
+                seconds = work.timeout_seconds if work.timeout_seconds is not None else rule.timeout
+                return await _accompany(process, seconds, stop)
             finally:
-                guardian.unwatch(process.pid)
+                await process.close()
+                guardian.unwatch(process.group)
         finally:
             self._scratch.remove(folder)
-
-    async def _accompany(
-        self, process: asyncio.subprocess.Process, log: Path, seconds: float | None, stop: Stop
-    ) -> Outcome:
-        """Until it has ended, within so many seconds."""
-        file = LogFile(log, self._options.limits.job_log_bytes, self._options.limits.function_log_tail_bytes)
-        reading = asyncio.create_task(_read(process, file))
-        ended = asyncio.create_task(process.wait())
-        early: Outcome | None = None
-        try:
-            await _first(ended, stop.asked, seconds)
-            if not ended.done():
-                early = _STOPPED if stop.asked.done() else _timed_out(seconds or 0)
-                _signal(process.pid, signal.SIGTERM)
-                grace = stop.asked.result() if stop.asked.done() else 0.0
-                await asyncio.wait({ended}, timeout=grace)
-                _signal(process.pid, signal.SIGKILL)
-            status = await asyncio.shield(ended)
-            _signal(process.pid, signal.SIGKILL)  # what it has left behind
-            await asyncio.wait({reading}, timeout=_LAST_WORDS_SECONDS)
-        finally:
-            reading.cancel()
-            _signal(process.pid, signal.SIGKILL)
-            await ended
-            file.close()
-        if early is not None:
-            return msgspec.structs.replace(early, exit_status=status)
-        return _outcome(status, file.tail())
 
     async def _ready(self) -> Guardian:
         async with self._starting:
@@ -196,19 +167,22 @@ async def _unless_stopped(waiting: Coroutine[Any, Any, _T], stop: Stop) -> _T | 
     return task.result() if task.done() else None
 
 
+async def _accompany(process: Process, seconds: float | None, stop: Stop) -> Outcome:
+    """Until it has ended, within so many seconds."""
+    early: Outcome | None = None
+    await _first(process.ended, stop.asked, seconds)
+    if not process.ended.done():
+        early = _STOPPED if stop.asked.done() else _timed_out(seconds or 0)
+        process.signal(signal.SIGTERM)
+        await asyncio.wait({process.ended}, timeout=stop.asked.result() if stop.asked.done() else 0)
+        process.signal(signal.SIGKILL)
+    status = await asyncio.shield(process.ended)
+    await process.close()
+    return _outcome(status, process.log.tail()) if early is None else replace(early, exit_status=status)
+
+
 async def _first(one: asyncio.Future[Any], other: asyncio.Future[Any], seconds: float | None) -> None:
     await asyncio.wait({one, other}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-
-
-async def _read(process: asyncio.subprocess.Process, file: LogFile) -> None:
-    assert process.stdout is not None
-    while data := await process.stdout.read(_READ_BYTES):
-        file.write(data)
-
-
-def _signal(group: int, number: signal.Signals) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, number)
 
 
 def _timed_out(seconds: float) -> Outcome:

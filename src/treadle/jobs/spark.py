@@ -1,10 +1,36 @@
-"""Which EMR steps Treadle runs by itself: those for Spark and Hive, if PySpark is installed."""
+"""Which EMR steps Treadle runs by itself: scripts, and what runs on Spark, if PySpark is installed (treadle[spark]).
+
+    script-runner.jar    SCRIPT ARGUMENT...
+    command-runner.jar   spark-submit ..., spark-sql ..., hive -f ..., hive-script --run-hive-script --args -f ...
+
+Each is run by `step_process.py` with these arguments. Everything else that command-runner.jar runs on EMR (`bash`,
+`hadoop`, `s3-dist-cp`, ...) is a command of its machines: jobs.toml says whether it is to be run on this one.
+"""
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from collections.abc import Sequence
+from functools import cache
+
+SPARK_PROGRAMS = frozenset({"spark-submit", "spark-sql", "hive", "hive-script"})
+SCRIPT_RUNNER = "script-runner.jar"
+_COMMAND_RUNNER = "command-runner.jar"
+_PROCESS = (sys.executable, "-m", "treadle.jobs.step_process")
 
 
 def command(jar: str, arguments: Sequence[str]) -> tuple[str, ...]:
-    """The command that runs a step of this jar and these arguments; empty: there is none."""
+    """The command that runs a step of this jar and these arguments; empty: there is none. `jar`: as the step has it,
+    also `s3://REGION.elasticmapreduce/libs/script-runner/script-runner.jar`."""
+    name = jar.rpartition("/")[2]
+    if name == SCRIPT_RUNNER and arguments:
+        return (*_PROCESS, SCRIPT_RUNNER, *arguments)
+    if name == _COMMAND_RUNNER and arguments and arguments[0] in SPARK_PROGRAMS and _there_is_spark():
+        return (*_PROCESS, *arguments)
     return ()
+
+
+@cache
+def _there_is_spark() -> bool:
+    return importlib.util.find_spec("pyspark") is not None
