@@ -15,7 +15,7 @@ from tests.tasks.fakes import FakeFunctions
 from treadle.deliveries import lineage
 from treadle.deliveries.attempts import Attempts
 from treadle.deliveries.contract import Again, Done, Later, Message, NotNow, Outcome, Undeliverable
-from treadle.deliveries.event_settings import EventSettings
+from treadle.deliveries.event_settings import RECURSION, EventSettings
 from treadle.deliveries.invocations import Invocations
 from treadle.deliveries.queue import delivery_of, message_of
 from treadle.deliveries.targets import Targets
@@ -25,7 +25,7 @@ from treadle.functions.failures import exited, not_started, shut_down
 from treadle.limits import Limits
 from treadle.runtime.virtual import VirtualClock
 from treadle.store.delivery_contract import Delivery
-from treadle.store.function_contract import LATEST, FunctionVersion
+from treadle.store.function_contract import LATEST, FunctionConfig, FunctionVersion
 from treadle.store.sqlite.store import SqliteStore
 
 FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:pay"
@@ -309,6 +309,18 @@ async def test_a_chain_of_events_ends(world: World) -> None:
         invoked += 1
     assert invoked == len(functions.calls) == world.limits.event_chain
     assert [each.target for each in outcome.then] == [LETTERS]
+
+
+async def test_a_chain_that_is_allowed(world: World) -> None:
+    await world.make(EventSettings(on_failure=FUNCTION, retries=0))
+    allowed = FunctionConfig(function_arn=FUNCTION, qualifier="", kind=RECURSION, config='"Allow"')
+    await world.store.function_config_set(allowed)
+    delivery = delivery_of(FUNCTION, EVENT, NOW)
+    for _ in range(world.limits.event_chain + 2):
+        outcome = await world.attempt(failing(), delivery)
+        assert isinstance(outcome, Done)
+        delivery = outcome.then[0]
+    assert delivery.target == FUNCTION
 
 
 def test_lineage() -> None:

@@ -1,4 +1,5 @@
-"""How a function wants its asynchronous invocations handled: what PutFunctionEventInvokeConfig says."""
+"""How a function wants its asynchronous invocations handled: what PutFunctionEventInvokeConfig says, and
+PutFunctionRecursionConfig."""
 
 from __future__ import annotations
 
@@ -11,6 +12,8 @@ from treadle.store.function_contract import FunctionConfig, FunctionStore
 
 KIND = "event-invoke"
 """What the store calls this kind of configuration."""
+RECURSION = "recursion"
+"""The same of what PutFunctionRecursionConfig says: "Allow" or "Terminate", as JSON text."""
 
 
 class EventSettings(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -55,3 +58,11 @@ async def find_settings(store: FunctionStore, function_arn: str, qualifier: str 
 async def settings_for(store: FunctionStore, arn: FunctionArn) -> EventSettings:
     """What holds for invocations of an ARN."""
     return await find_settings(store, arn.unqualified, arn.qualifier) or EventSettings()
+
+
+async def may_recur(store: FunctionStore, function_arn: str) -> bool:
+    """Whether the function may come again and again in one chain of events."""
+    return any(
+        config.function_arn == function_arn and msgspec.json.decode(config.config, type=str) == "Allow"
+        for config in await store.function_configs(function_arn, RECURSION)
+    )

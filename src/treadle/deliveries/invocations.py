@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from treadle.clock import Clock
 from treadle.deliveries import lineage
 from treadle.deliveries.contract import Again, Done, Later, Message, Outcome
-from treadle.deliveries.event_settings import EventSettings, settings_for
+from treadle.deliveries.event_settings import EventSettings, may_recur, settings_for
 from treadle.deliveries.queue import Deliveries, delivery_of
 from treadle.deliveries.records import Condition, Ended, dead_letter, record_message
 from treadle.deliveries.targets import kind_of
@@ -89,7 +89,7 @@ class Invocations:
         expires = delivery.accepted + age * 1_000
         if self._clock.now() >= expires:
             return await self._failed(settings, self._ended(delivery, event, "EventAgeExceeded"))
-        if lineage.count(event.trace_id, arn.unqualified) >= self._limits.event_chain:
+        if await self._goes_round(event, arn):
             _log.warning("An endless chain of events is cut off: %s is in it too often", arn.unqualified)
             if kind_of(settings.on_failure) == "lambda":  # which may be the way that the chain takes
                 settings = replace(settings, on_failure="")
@@ -119,6 +119,12 @@ class Invocations:
         if delivery.attempts < min(retries, len(self._delays)):
             return Again(min(self._clock.now() + self._delays[delivery.attempts], expires))
         return await self._failed(settings, self._ended(delivery, event, "RetriesExhausted", invocation))
+
+    async def _goes_round(self, event: Message, arn: FunctionArn) -> bool:
+        """Whether the event belongs to a chain that would not end."""
+        if lineage.count(event.trace_id, arn.unqualified) < self._limits.event_chain:
+            return False
+        return not await may_recur(self._store, arn.unqualified)
 
     def _ended(
         self, delivery: Delivery, event: Message, condition: Condition, invocation: Invocation | None = None

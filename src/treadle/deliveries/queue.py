@@ -121,7 +121,9 @@ class _Lane:
         except StoreUnusable:
             return  # the server is about to end, and says why
         except Exception:
-            _log.exception("The lane of %s ended because of a bug; the next message for it begins another", self._target)
+            _log.exception(
+                "The lane of %s ended because of a bug; the next message begins another", self._target
+            )
             self._queue.leave(self._target)
 
     async def _begin_due(self) -> int | None:

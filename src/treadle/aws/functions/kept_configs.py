@@ -1,8 +1,10 @@
-"""Operations on what is kept of functions, shown, and has no effect here: tools that deploy functions ask for it.
+"""Operations on small configurations of functions. Some are kept and shown, and have no effect here, because tools that
+deploy functions ask for them:
 
 - When Lambda may bring a newer build of a runtime: here a runtime is what is installed.
-- Whether loops of functions that call themselves through queues are ended: here nobody looks for such loops.
 - The code signing configuration: there are none that a function could have.
+
+Whether chains of events that lead back to a function are ended has an effect: see `deliveries/lineage.py`.
 """
 
 from __future__ import annotations
@@ -14,10 +16,11 @@ import msgspec
 from treadle.aws.errors import ApiError, not_implemented
 from treadle.aws.functions.call import Call
 from treadle.aws.functions.names import FunctionName, function_not_found
+from treadle.deliveries.event_settings import RECURSION
 from treadle.store.contract import Conflict
 from treadle.store.function_contract import FunctionConfig
 
-_RUNTIME, _RECURSION = "runtime", "recursion"
+_RUNTIME = "runtime"
 
 
 async def put_runtime_management_config(call: Call, request: dict[str, Any]) -> dict[str, Any]:
@@ -40,13 +43,13 @@ async def get_runtime_management_config(call: Call, request: dict[str, Any]) -> 
 async def put_function_recursion_config(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     named = call.changeable(request)
     await call.latest(named)
-    await _keep(call, named, _RECURSION, request["RecursiveLoop"])
+    await _keep(call, named, RECURSION, request["RecursiveLoop"])
     return {"RecursiveLoop": request["RecursiveLoop"]}
 
 
 async def get_function_recursion_config(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     named = await _existing(call, request)
-    return {"RecursiveLoop": await _kept(call, named, _RECURSION) or "Terminate"}
+    return {"RecursiveLoop": await _kept(call, named, RECURSION) or "Terminate"}
 
 
 async def get_function_code_signing_config(call: Call, request: dict[str, Any]) -> dict[str, Any]:
