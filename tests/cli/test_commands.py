@@ -117,6 +117,20 @@ def test_run_tells_a_failure(treadle: Treadle, tmp_path: Path) -> None:
     assert done.stderr.endswith("FAILED: Bad: why\n")
 
 
+def test_run_ends_when_events_have_reached_their_functions(treadle: Treadle, tmp_path: Path) -> None:
+    (tmp_path / "functions").mkdir()
+    reached = tmp_path / "reached"
+    code = f"    time.sleep(1)\n    pathlib.Path({str(reached)!r}).touch()\n"
+    (tmp_path / "functions" / "tell.py").write_text(f"import pathlib, time\ndef handler(event, context):\n{code}")
+    parameters = {"FunctionName": "tell", "InvocationType": "Event"}
+    state = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": parameters, "End": True}
+    workflow = _definition(tmp_path, StartAt="Tell", States={"Tell": state})
+    done = treadle("run", workflow, "--functions", str(tmp_path / "functions"))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["StatusCode"] == 202
+    assert reached.exists()
+
+
 def test_run_tells_what_is_wrong_with_a_definition(treadle: Treadle, tmp_path: Path) -> None:
     file = _definition(tmp_path, StartAt="Nowhere", States={"A": {"Type": "Pass", "Next": "B"}})
     done = treadle("run", file)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _EXIT_FAILED = 1
 _EXIT_INVALID = 2
 _EXIT_INTERRUPTED = 130
+_LOOK_SECONDS = 0.1
+"""Between two looks at whether events wait."""
 _ROLE = "treadle-run"
 _REJECTIONS = ("InvalidDefinition", "InvalidExecutionInput", "ValidationException", "InvalidName")
 """API errors that say the workflow or its input is not right: the caller's to mend."""
@@ -32,7 +34,7 @@ def run(workflow: Path, input_file: BinaryIO | None, **flags: str | None) -> Non
     """Run WORKFLOW (a file of Amazon States Language) to its end.
 
     Progress goes to stderr, the output to stdout. Exit status: 0 if the execution succeeded, 1 if it did not,
-    2 if the workflow or its input is not valid. Nothing is kept.
+    2 if the workflow or its input is not valid. Nothing is kept; it ends when all events have reached their functions.
     """
     definition = _text(workflow.read_bytes(), str(workflow))
     document = "{}" if input_file is None else _text(input_file.read(), "the input")
@@ -77,7 +79,22 @@ def _work(
         ended = follow(client, execution["executionArn"], display, stop)
     if ended is None:
         return None
-    return _report(ended)
+    status = _report(ended)
+    _await_events(server, region, stop)
+    return status
+
+
+def _await_events(server: Endpoint, region: str, stop: threading.Event) -> None:
+    """What the workflow sent to functions without waiting for them is delivered before the server ends."""
+    from treadle.cli.client import ask_extension
+
+    looks = 0
+    while waiting := ask_extension(server, region, "GET", "info")["counts"]["deliveries"]:
+        if looks == 1:
+            click.echo(f"Waiting for events that functions have not had yet ({waiting}); Ctrl-C leaves them.", err=True)
+        looks += 1
+        if stop.wait(_LOOK_SECONDS):
+            return
 
 
 def _rejected(error: Any) -> int:
