@@ -6,9 +6,12 @@ import asyncio
 from typing import Any
 
 from treadle.document import decode, encode
+from treadle.limits import DEFAULT_LIMITS
 from treadle.neighbours.contract import Incoming, Outgoing
+from treadle.neighbours.directory import Neighbours
+from treadle.tasks.service_calls import ServiceCalls
 
-from .fake_neighbour import Reply
+from .fake_neighbour import HOST, Reply
 
 Answer = dict[str, Any] | int | Exception
 """Members of the answer; a status that refuses; or no answer at all."""
@@ -53,3 +56,7 @@ class FakeService:
     @property
     def last(self) -> tuple[str, Any]:
         return self.asked[-1]
+
+    @property
+    def calls(self) -> ServiceCalls:
+        return ServiceCalls(Neighbours(self, {}, DEFAULT_LIMITS), DEFAULT_LIMITS, HOST)

@@ -7,13 +7,9 @@ from msgspec.structs import replace
 
 from treadle.document import Document
 from treadle.language.resources import parse_resource
-from treadle.limits import DEFAULT_LIMITS
-from treadle.neighbours.directory import Neighbours
 from treadle.tasks.contract import TaskOutcome
 from treadle.tasks.dispatch import Dispatch
-from treadle.tasks.service_calls import ServiceCalls
 
-from .fake_neighbour import HOST
 from .fake_service import FakeService
 from .fakes import FUNCTION, INVOKE, FakeFunctions, request
 
@@ -148,8 +144,7 @@ QUERY = "arn:aws:states:::athena:startQueryExecution.sync"
 
 async def test_a_server_that_stops_leaves_jobs_alone() -> None:
     service = FakeService(GetQueryExecution=[{"QueryExecution": {"Status": {"State": "RUNNING"}}}])
-    calls = ServiceCalls(Neighbours(service, {}, DEFAULT_LIMITS), DEFAULT_LIMITS, HOST)
-    dispatch, reports = Dispatch(FakeFunctions(), services=calls), Reports()
+    dispatch, reports = Dispatch(FakeFunctions(), services=service.calls), Reports()
     asked = replace(request(QUERY, {"QueryString": "SELECT 1"}), submitted=Document({"QueryExecutionId": "q"}))
     dispatch.run(asked, reports)
     await asyncio.wait_for(service.arrived.wait(), 20)
@@ -161,8 +156,7 @@ async def test_a_server_that_stops_leaves_jobs_alone() -> None:
 
 async def test_a_job_is_cancelled_before_the_server_ends() -> None:
     service = FakeService(GetQueryExecution=[{"QueryExecution": {}}], StopQueryExecution=[{}])
-    calls = ServiceCalls(Neighbours(service, {}, DEFAULT_LIMITS), DEFAULT_LIMITS, HOST)
-    dispatch = Dispatch(FakeFunctions(), services=calls)
+    dispatch = Dispatch(FakeFunctions(), services=service.calls)
     asked = replace(request(QUERY, {"QueryString": "SELECT 1"}), submitted=Document({"QueryExecutionId": "q"}))
     dispatch.run(asked, Reports())
     await asyncio.wait_for(service.arrived.wait(), 20)

@@ -15,6 +15,7 @@ from treadle.tasks.integration_table import INTEGRATIONS
 from treadle.tasks.optimised import integration_of, problem, run_optimised
 
 from .fake_neighbour import HOST, FakeNeighbour
+from .fake_service import FakeService
 from .fakes import request
 
 PREFIX = "arn:aws:states:::"
@@ -278,3 +279,58 @@ async def test_capacity_is_told_only_to_those_who_ask() -> None:
     assert plain.output is not None and asked.output is not None
     assert "ConsumedCapacity" not in plain.output.value
     assert asked.output.value["ConsumedCapacity"]["TableName"] == "t"
+
+
+FLEETS = [{"Id": "if-1", "Name": "master"}, {"Id": "if-2", "Name": "core"}]
+
+
+async def test_a_fleet_is_found_by_its_name() -> None:
+    service = FakeService(
+        ListInstanceFleets=[
+            {"InstanceFleets": FLEETS[:1], "Marker": "more"},
+            {"InstanceFleets": FLEETS[1:]},
+        ],
+        ModifyInstanceFleet=[{}],
+    )
+    parameters = {"ClusterId": "j", "InstanceFleetName": "core", "InstanceFleet": {"TargetOnDemandCapacity": 8}}
+    asked = request(PREFIX + "elasticmapreduce:modifyInstanceFleetByName", parameters)
+    integration = integration_of(asked.resource)
+    assert integration is not None
+    outcome = await run_optimised(asked, integration, service.calls, 262_144)
+    assert outcome.output is not None
+    assert service.asked == [
+        ("ListInstanceFleets", {"ClusterId": "j"}),
+        ("ListInstanceFleets", {"ClusterId": "j", "Marker": "more"}),
+        (
+            "ModifyInstanceFleet",
+            {"ClusterId": "j", "InstanceFleet": {"TargetOnDemandCapacity": 8, "InstanceFleetId": "if-2"}},
+        ),
+    ]
+
+
+async def test_a_fleet_that_there_is_not() -> None:
+    service = FakeService(ListInstanceFleets=[{"InstanceFleets": FLEETS}])
+    asked = request(
+        PREFIX + "elasticmapreduce:modifyInstanceFleetByName",
+        {"ClusterId": "j", "InstanceFleetName": "task", "InstanceFleet": {}},
+    )
+    integration = integration_of(asked.resource)
+    assert integration is not None
+    outcome = await run_optimised(asked, integration, service.calls, 262_144)
+    assert outcome.error == "ElasticMapReduce.InvalidRequestException"
+    assert (outcome.cause or "").startswith("There is no InstanceFleet of the name 'task'.")
+
+
+@pytest.mark.parametrize(
+    ("described", "refusal"),
+    [
+        ({"InstanceFleetId": "if-1"}, "The field 'InstanceFleetId' is not supported by Step Functions"),
+        (None, "The value of the field 'InstanceFleet' has an invalid format"),
+        ({"Capacity": 1}, "The field 'Capacity' is not supported by Step Functions"),
+        ({"TargetSpotCapacity": 1}, None),
+    ],
+)
+def test_what_a_fleet_may_be_given(described: Any, refusal: str | None) -> None:
+    integration = INTEGRATIONS["elasticmapreduce", "modifyInstanceFleetByName"]
+    parameters = {"ClusterId": "j", "InstanceFleetName": "core", "InstanceFleet": described}
+    assert problem(integration, parameters) == refusal

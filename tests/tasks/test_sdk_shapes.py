@@ -112,3 +112,12 @@ def test_blobs_are_text() -> None:
 def test_times(seconds: float, iso: str, milliseconds: int) -> None:
     assert iso_time(seconds) == iso
     assert epoch_milliseconds(seconds) == milliseconds
+
+
+def test_members_within_others_by_the_models_own_names() -> None:
+    shape = load("batch").operation_model("SubmitJob").input_shape
+    within = {"RetryStrategy": {"attempts": 5}}
+    assert to_request(shape, within, native_within=True) == {"retryStrategy": {"attempts": 5}}
+    for parameters, native in ((within, False), ({"retryStrategy": {}}, True)):
+        with pytest.raises(UnknownField):
+            to_request(shape, parameters, native_within=native)

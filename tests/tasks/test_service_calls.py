@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from treadle.document import decode
 from treadle.language.resources import parse_resource
 from treadle.limits import Limits
 from treadle.neighbours.contract import NeighbourUnavailable
@@ -101,6 +102,20 @@ async def test_a_request_that_comes_again_has_the_same_idempotency_token() -> No
     assert neighbour.body["ClientRequestToken"] == "mine"
 
 
+async def test_an_idempotency_token_that_is_required_is_made() -> None:
+    neighbour = FakeNeighbour(b'{"applicationId":"a","arn":"arn"}')
+    for _ in range(2):
+        await run(neighbour, "emrserverless:createApplication", {"ReleaseLabel": "emr-7.0.0", "Type": "SPARK"})
+    tokens = {decode(sent.body)["clientToken"] for sent in neighbour.sent if isinstance(sent.body, bytes)}
+    assert len(tokens) == 1
+
+
+async def test_who_comes_with_treadle_is_told_the_token() -> None:
+    neighbour = FakeNeighbour()
+    await run(neighbour, "sqs:listQueues", {})
+    assert neighbour.headers["x-treadle-task-token"] == "token"
+
+
 async def test_cancelling_ends_the_call() -> None:
     neighbour = FakeNeighbour()
     neighbour.hold = asyncio.Event()
@@ -171,4 +186,17 @@ async def test_requests_to_an_endpoint_have_the_credentials_of_the_server(monkey
     assert lines[0] == "POST /base/ HTTP/1.1"
     assert f"Host: {url.removeprefix('http://').partition('/')[0]}" in lines
     assert any("Credential=SERVERSKEY/" in line and "/dynamodb/aws4_request" in line for line in lines)
+    assert not any("task-token" in line.lower() for line in lines)
     assert emulator.sent == []
+
+
+async def test_a_call_that_takes_for_ever_ends() -> None:
+    neighbour = FakeNeighbour()
+    neighbour.hold = asyncio.Event()
+    limits = Limits(neighbour_call_seconds=1)
+    calls = ServiceCalls(Neighbours(neighbour, {}, limits), limits, HOST)
+    reports = Reports()
+    Dispatch(FakeFunctions(), services=calls).run(request(PREFIX + "dynamodb:listTables", {}), reports)
+    outcome = await reports.next()
+    assert outcome.error == "DynamoDb.SdkClientException"
+    assert outcome.cause == "Unable to execute HTTP request: the answer of dynamodb was not complete after 1 seconds"

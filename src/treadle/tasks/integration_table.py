@@ -438,12 +438,12 @@ INTEGRATIONS: Mapping[tuple[str, str], Integration] = {
         operation="CreateModelCustomizationJob",
         job=Job(
             describe="GetModelCustomizationJob",
-            of="{JobIdentifier: answer.JobArn}",
+            of="{JobIdentifier: request.JobName}",
             state="Status",
             succeeded=_states("Completed"),
             failed=_states("Failed Stopped"),
             cancel="StopModelCustomizationJob",
-            cancel_of="{JobIdentifier: answer.JobArn}",
+            cancel_of="{JobIdentifier: request.JobName}",
         ),
     ),
 }

@@ -112,6 +112,8 @@ def problem(integration: Integration, parameters: Any) -> str | None:
     for field in parameters:
         if field in integration.left_out or (integration.sends and field not in integration.parameters):
             return unsupported(field)
+    if integration.lookup is not None and (given := _given_id(integration.lookup, parameters)) is not None:
+        return given
     operation = integration.model
     try:
         members = _members(integration, operation, parameters)
@@ -121,11 +123,19 @@ def problem(integration: Integration, parameters: Any) -> str | None:
     return None if wrong is None else malformed(wrong)
 
 
+def _given_id(lookup: Lookup, parameters: dict[str, Any]) -> str | None:
+    """The task has to name what it describes, and not to give its id."""
+    described = parameters.get(lookup.described)
+    if not isinstance(described, dict):
+        return malformed(lookup.described)
+    return unsupported(lookup.id_member) if lookup.id_member in described else None
+
+
 def _members(integration: Integration, operation: OperationModel, parameters: dict[str, Any]) -> dict[str, Any]:
     """The operation's, by the names of its model. Raises UnknownField."""
     if integration.sends is not None:
         parameters = evaluate(integration.sends, parameters)
-    return dict(to_request(operation.input_shape, parameters))
+    return dict(to_request(operation.input_shape, parameters, native_within=True))
 
 
 async def _looked_up(
@@ -209,8 +219,12 @@ def _metadata(names: tuple[str, ...], operation: OperationModel, answer: Answere
 
 
 def _as_aws_writes(operation: OperationModel, answer: Answered) -> bytes:
-    """JSON without blanks; the XML of the Query protocol by lines, two blanks for each level."""
-    if operation.service_model.resolved_protocol != "query":
+    """JSON without blanks; the XML of the Query protocol by lines, two blanks for each level. (What botocore asks for
+    in CBOR, the SDK for Java 1.x asks for in JSON.)"""
+    protocol = operation.service_model.resolved_protocol
+    if protocol == "smithy-rpc-v2-cbor":
+        return encode(answer.members).encode()
+    if protocol != "query":
         return encode(decode(answer.body)).encode() if answer.body else b"{}"
     namespace = operation.service_model.metadata.get("xmlNamespace", "")
     lines = [f'<{operation.name}Response xmlns="{namespace}">', f"  <{operation.name}Result>"]

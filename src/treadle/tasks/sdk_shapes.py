@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
@@ -36,22 +37,31 @@ class UnknownField(Exception):
         self.field = field
 
 
-def to_request(shape: Shape, value: Any) -> Any:
-    """Parameters as the service takes them. Raises UnknownField."""
+def to_request(shape: Shape, value: Any, *, native_within: bool = False) -> Any:
+    """Parameters as the service takes them. `native_within`: below the parameters themselves, members may have the
+    model's own names, too (the developer guide's example for Batch: `"RetryStrategy": {"attempts": 5}`). Raises
+    UnknownField."""
+    return _to_request(shape, value, native_within, False)
+
+
+def _to_request(shape: Shape, value: Any, native_within: bool, within: bool) -> Any:
+    below = partial(_to_request, native_within=native_within, within=True)
     if isinstance(shape, StructureShape) and isinstance(value, dict):
         members = {name: member for member in shape.members for name in spellings(member)}
+        if native_within and within:
+            members.update({member: member for member in shape.members})
         request = {}
         for field, given in value.items():
             if field not in members:
                 raise UnknownField(field)
             if given is not None:
                 member = members[field]
-                request[member] = to_request(shape.members[member], given)
+                request[member] = below(shape.members[member], given)
         return request
     if isinstance(shape, ListShape) and isinstance(value, list):
-        return [to_request(shape.member, item) for item in value]
+        return [below(shape.member, item) for item in value]
     if isinstance(shape, MapShape) and isinstance(value, dict):
-        return {key: to_request(shape.value, item) for key, item in value.items()}
+        return {key: below(shape.value, item) for key, item in value.items()}
     streamed = shape.serialization.get("streaming", False)
     if shape.type_name in ("string", "blob") and (streamed or not isinstance(value, str)):
         return encode(value)

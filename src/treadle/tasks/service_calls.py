@@ -103,8 +103,14 @@ class ServiceCalls:
         self, operation: OperationModel, members: dict[str, Any], *, account: str, region: str, token: str | None = None
     ) -> Answered:
         """`token`: the task's, of a request that is to count once. Raises ServiceFault, NeighbourUnavailable."""
-        service, incoming, emulated = await self._send(operation, members, account, region, token)
-        body = await self._whole(service, incoming)
+        seconds = self._limits.neighbour_call_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                service, incoming, emulated = await self._send(operation, members, account, region, token)
+                body = await self._whole(service, incoming)
+        except TimeoutError as error:
+            name = operation.service_model.service_name
+            raise NeighbourUnavailable(f"the answer of {name} was not complete after {seconds} seconds") from error
         if emulated and operation.service_model.service_name == "dynamodb":
             body = _without_capacity(members, body)
         return _read(operation, service, incoming, body, emulated)
@@ -125,12 +131,12 @@ class ServiceCalls:
     ) -> tuple[AwsService, Incoming, bool]:
         """The answer, whose body is not read yet, and whether it is that of an emulator."""
         service = catalogue().services[operation.service_model.service_name]
-        _check_required(operation, members)
+        filled = _with_tokens(operation, members, token)
+        _check_required(operation, filled)
         url = self._neighbours.endpoint(service)
         credentials = ReadOnlyCredentials(account, "none", None)
         if url is not None:
             credentials = await self.credentials() or credentials
-        filled = _with_tokens(operation, members, token)
         outgoing = _written(operation, filled, url, self._host, account, region, credentials)
         if url is None and token is not None:
             outgoing.headers.append((TASK_TOKEN_HEADER, token.encode()))
