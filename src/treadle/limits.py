@@ -143,7 +143,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     function_timeout_seconds: int = 900
     """Longest run of one function invocation; a task's own TimeoutSeconds may end it sooner."""
     function_init_seconds: int = 10
-    """Longest start of a worker: importing the handler's module. A longer time-out of the function extends it."""
+    """Longest start of a worker: importing the handler's module. One that takes longer is started again, under the
+    time-out of the invocation."""
+    function_provisioned_init_seconds: int = 130
+    """The same of a worker of provisioned concurrency, if the function has no longer time-out."""
     function_idle_seconds: int = 300
     """A worker without an invocation for this long is ended."""
     function_workers: int = 64
@@ -156,11 +159,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Last part of an invocation's output, as LogType Tail returns it."""
     function_log_file_bytes: int = 10 * 1_048_576
     """A function's log file; one older file of this size is kept beside it."""
-    function_output_bytes_per_second: int = 8 * 1_048_576
+    function_output_bytes_per_second: int = 64 * 1_048_576
     """Output that is read from one worker; a worker that writes more waits until it is read."""
     function_logs_milliseconds: int = 1_000
     """Output of functions reaches CloudWatch Logs this long after it was written."""
-    function_logs_backlog_bytes: int = 8 * 1_048_576
+    function_logs_backlog_characters: int = 8 * 1_048_576
     """Output of functions that waits in memory for CloudWatch Logs; beyond it the oldest is dropped."""
     function_logs_emulated_bytes: int = 64 * 1_048_576
     """Output of functions that the emulator of CloudWatch Logs holds in its memory; beyond it the oldest streams are
@@ -247,6 +250,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Longest time that a neighbour may take to accept a connection."""
     neighbour_silence_seconds: int = 300
     """Longest time without a byte of an answer from a neighbour."""
+    neighbour_call_seconds: int = 960
+    """Longest call of a task to a neighbour, its whole answer included, however it drips. (The longest that AWS has is
+    Lambda's Invoke, 900 seconds; a task's own TimeoutSeconds may end it sooner.)"""
     neighbour_connections: int = 256
     """Connections to one neighbour; further requests wait their turn."""
     neighbour_header_bytes: int = 65_536
