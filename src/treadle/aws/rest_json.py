@@ -22,6 +22,7 @@ from msgspec import Struct
 
 from treadle.aws import model
 from treadle.aws.errors import ApiError
+from treadle.aws.event_stream import EventStream
 from treadle.aws.messages import Answer, Request, decoded, encode
 from treadle.aws.service import Asked, Caller, RestService
 
@@ -253,8 +254,13 @@ def _written(operation: OperationModel, answered: dict[str, Any]) -> Answer:
             headers.append((place["name"].lower().encode(), str(value).encode("latin-1")))
         elif name != payload:
             body[name] = value
-    if payload is None:
-        content = b"" if status == 204 else encode(body)
+    stream = None if payload is None else answered.get(payload)
+    if isinstance(stream, EventStream):
+        return stream.answer(shape.members[payload], status, tuple(headers))
+    if status == 204:
+        content = b""
+    elif payload is None:
+        content = encode(body)
     elif shape.members[payload].type_name == "blob":
         content = answered.get(payload, b"")
     else:

@@ -9,6 +9,7 @@ from treadle.aws.errors import ApiError, not_implemented
 from treadle.aws.functions.call import Call
 from treadle.aws.functions.names import FunctionName, function_not_found
 from treadle.document import Document
+from treadle.functions.answer_stream import AnswerStream
 from treadle.functions.client_context import read_client_context
 from treadle.functions.contract import FunctionNotFound, FunctionThrottled, Invocation
 from treadle.language.jackson import json_error
@@ -23,8 +24,8 @@ async def invoke(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     for member in ("DurableExecutionName", "TenantId"):
         if member in request:
             raise not_implemented(f"invocations with {member}")
-    payload = _payload(call, request.get("Payload", b""))
-    client_context = _client_context(call, request)
+    payload = payload_of(call, request.get("Payload", b""))
+    client_context = client_context_of(call, request)
     if kind == "Event":
         await _accept(call, named, payload, client_context)
         return {"StatusCode": 202}
@@ -32,12 +33,12 @@ async def invoke(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         if not call.in_folder(named.name):
             await call.version(named)
         return {"StatusCode": 204}
-    return _answer(await _run(call, named, payload, client_context), request)
+    return _answer(await run(call, named, payload, client_context), request)
 
 
 async def invoke_async(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """The older, deprecated form of an asynchronous invocation."""
-    await _accept(call, call.named(request), _payload(call, request["InvokeArgs"]), None)
+    await _accept(call, call.named(request), payload_of(call, request["InvokeArgs"]), None)
     return {"Status": 202}
 
 
@@ -59,8 +60,14 @@ async def _accept(call: Call, named: FunctionName, payload: bytes, client_contex
         raise function_not_found(named.qualified_arn) from error
 
 
-async def _run(call: Call, named: FunctionName, payload: bytes, client_context: str | None) -> Invocation:
-    """Raises ApiError."""
+async def run(
+    call: Call,
+    named: FunctionName,
+    payload: bytes,
+    client_context: str | None,
+    stream: AnswerStream | None = None,
+) -> Invocation:
+    """`stream`: where the answer goes if the handler streams it. Raises ApiError."""
     try:
         return await call.backend.functions.invoke(
             named.name,
@@ -69,6 +76,7 @@ async def _run(call: Call, named: FunctionName, payload: bytes, client_context: 
             request_id=call.caller.request_id,
             trace_id=call.caller.trace_header,
             client_context=client_context,
+            stream=stream,
         )
     except FunctionNotFound as error:
         raise function_not_found(named.qualified_arn) from error
@@ -93,7 +101,7 @@ def _answer(invocation: Invocation, request: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def _payload(call: Call, payload: bytes) -> bytes:
+def payload_of(call: Call, payload: bytes) -> bytes:
     """Raises InvalidRequestContentException."""
     if not payload:
         return _NO_PAYLOAD
@@ -109,7 +117,7 @@ def _payload(call: Call, payload: bytes) -> bytes:
     return payload
 
 
-def _client_context(call: Call, request: dict[str, Any]) -> str | None:
+def client_context_of(call: Call, request: dict[str, Any]) -> str | None:
     """Raises InvalidRequestContentException."""
     given = request.get("ClientContext")
     if given is None:

@@ -15,6 +15,7 @@ from treadle.aws.functions import (
     event_sources,
     functions,
     invoke,
+    invoke_stream,
     kept_configs,
     layer_permissions,
     layers,
@@ -71,6 +72,7 @@ OPERATIONS: dict[str, Operation] = {
     "GetRuntimeManagementConfig": kept_configs.get_runtime_management_config,
     "Invoke": invoke.invoke,
     "InvokeAsync": invoke.invoke_async,
+    "InvokeWithResponseStream": invoke_stream.invoke_with_response_stream,
     "ListAliases": aliases.list_aliases,
     "ListCodeSigningConfigs": kept_configs.list_code_signing_configs,
     "ListEventSourceMappings": event_sources.list_event_source_mappings,
@@ -117,7 +119,7 @@ class FunctionService:
 
     def body_bytes(self, operation: str) -> int:
         limits = self._backend.limits
-        if operation in ("Invoke", "InvokeAsync"):
+        if operation in ("Invoke", "InvokeAsync", "InvokeWithResponseStream"):
             return limits.function_request_bytes
         if operation in _WITH_CODE:
             # An archive in Base64, and a request about it.
