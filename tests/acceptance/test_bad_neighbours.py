@@ -71,7 +71,7 @@ def ends(neighbour: BadNeighbour, tmp_path_factory: pytest.TempPathFactory) -> I
         "TREADLE_LIMIT_NEIGHBOUR_SILENCE_SECONDS": "1",
         "TREADLE_LIMIT_NEIGHBOUR_CALL_SECONDS": "3",
     }
-    with Server(folder_with_functions(tmp_path_factory.mktemp("bad")), **endpoints) as server:
+    with Server(folder_with_functions(tmp_path_factory.mktemp("bad")), before_exec=None, **endpoints) as server:
         api = server.api()
         message = {"QueueUrl.$": "$", "MessageBody": "m"}
         begun: dict[str, str] = {}
