@@ -117,15 +117,13 @@ async def test_nothing_is_started_for_output(ship: Ship) -> None:
 
 
 async def test_the_backlog_is_bounded_and_says_so(ship: Ship) -> None:
-    shipping = ship(function_logs_backlog_bytes=1_000)
+    shipping = ship(function_logs_backlog_characters=100)
     for number in range(100):
         shipping.logs.wrote(stream(), f"{number:04}\n")
     await shipping.ask()
     kept = shipping.neighbour.streams["one"]
     assert kept[-1] == "0099\n"
-    assert (
-        kept[0] == f"{100 - len(kept) + 1} events before this one were dropped: too many waited for CloudWatch Logs\n"
-    )
+    assert kept[0] == f"{100 - len(kept) + 1} lines before this one were dropped: too many waited for CloudWatch Logs\n"
 
 
 async def test_requests_are_bounded(ship: Ship) -> None:

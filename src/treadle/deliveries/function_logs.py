@@ -6,7 +6,7 @@ before it (`flush`), so that nobody who asks for logs is too early.
 
 The emulator of these services is not started because a function logged something: as long as it does not run, the
 backlog waits, until it is started for another reason, or because somebody asks for logs.  The backlog is bounded: the
-oldest events are dropped, and a line in their stream says how many.  What the emulator holds is bounded too, because it
+oldest lines are dropped, and one in their stream says how many.  What the emulator holds is bounded too, because it
 holds it in memory for ever: the oldest streams are deleted.  The log files have everything in any case.
 """
 
@@ -16,6 +16,7 @@ import asyncio
 import logging
 import time
 from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from msgspec import Struct
@@ -43,10 +44,18 @@ _DATA_AT_ONCE = 500
 _log = logging.getLogger(__name__)
 
 
+class _Chunk(Struct, frozen=True):
+    """What was written at one time: lines, which nobody has looked at yet."""
+
+    milliseconds: int
+    text: str
+
+
 class _Event(Struct, frozen=True):
     milliseconds: int
     text: str
     size: int
+    """As PutLogEvents counts it."""
 
 
 class FunctionLogs:
@@ -56,8 +65,8 @@ class FunctionLogs:
         self._limits = limits
         self._services: ServiceCalls | None = None
         self._neighbours: Neighbours
-        self._backlog: dict[LogStream, deque[_Event]] = {}
-        self._bytes = 0
+        self._backlog: dict[LogStream, deque[_Chunk]] = {}
+        self._characters = 0
         self._dropped: dict[LogStream, int] = defaultdict(int)
         self._metrics: dict[tuple[str, str, str], deque[dict[str, Any]]] = {}
         """By account, region and namespace."""
@@ -74,16 +83,12 @@ class FunctionLogs:
 
     def wrote(self, stream: LogStream, text: str) -> None:
         now = time.time_ns() // 1_000_000
-        events = self._backlog.get(stream)
-        if events is None:
-            events = self._backlog[stream] = deque()
-        for line in text.split("\n"):
-            if line:
-                message = unix_lines(line) + "\n"
-                event = _Event(now, message, len(message.encode("utf-8", "replace")) + _EVENT_OVERHEAD)
-                events.append(event)
-                self._bytes += event.size
-        while self._bytes > self._limits.function_logs_backlog_bytes:
+        chunks = self._backlog.get(stream)
+        if chunks is None:
+            chunks = self._backlog[stream] = deque()
+        chunks.append(_Chunk(now, text))
+        self._characters += len(text)
+        while self._characters > self._limits.function_logs_backlog_characters:
             self._drop()
         if self._timer is None and self._services is not None:
             seconds = self._limits.function_logs_milliseconds / 1_000
@@ -112,12 +117,12 @@ class FunctionLogs:
             self._shipping.cancel()
 
     def _drop(self) -> None:
-        """The oldest event."""
-        stream, events = next(iter(self._backlog.items()))
-        if events:
-            self._bytes -= events.popleft().size
-            self._dropped[stream] += 1
-        if not events:
+        """The oldest lines."""
+        stream, chunks = next(iter(self._backlog.items()))
+        dropped = chunks.popleft()
+        self._characters -= len(dropped.text)
+        self._dropped[stream] += dropped.text.count("\n")
+        if not chunks:
             del self._backlog[stream]
 
     # -- sending -------------------------------------------------------------------------------------------
@@ -145,8 +150,12 @@ class FunctionLogs:
     async def _send_all(self) -> None:
         try:
             while self._backlog:
-                stream, batch = self._take()
-                await self._put(stream, batch)
+                stream, chunks = next(iter(self._backlog.items()))
+                del self._backlog[stream]
+                self._characters -= sum(len(chunk.text) for chunk in chunks)
+                for batch in _batches(chunks, self._dropped.pop(stream, 0)):
+                    await self._put(stream, batch)
+            self._dropped.clear()  # of streams of which nothing was left
             while self._metrics:
                 (account, region, namespace), data = next(iter(self._metrics.items()))
                 del self._metrics[account, region, namespace]
@@ -156,26 +165,7 @@ class FunctionLogs:
             self._told = True
             _log.log(level, "The output of functions is in files only: %s", error)
 
-    def _take(self) -> tuple[LogStream, list[_Event]]:
-        """What one request holds of the oldest stream."""
-        stream, events = next(iter(self._backlog.items()))
-        batch: list[_Event] = []
-        size = 0
-        if dropped := self._dropped.pop(stream, 0):
-            lost = f"{dropped} events before this one were dropped: too many waited for CloudWatch Logs\n"
-            batch.append(_Event(events[0].milliseconds if events else 0, lost, len(lost)))
-        while events and len(batch) < _BATCH_EVENTS and (not batch or size + events[0].size <= _BATCH_BYTES):
-            event = events.popleft()
-            size += event.size
-            batch.append(event)
-        self._bytes -= size
-        if not events:
-            del self._backlog[stream]
-        return stream, batch
-
     async def _put(self, stream: LogStream, batch: list[_Event]) -> None:
-        if not batch:
-            return
         events = [{"timestamp": event.milliseconds, "message": event.text} for event in batch]
         try:
             await self._call(stream, "PutLogEvents", logEvents=events)
@@ -235,3 +225,29 @@ class FunctionLogs:
     async def _request(self, account: str, region: str, client: str, operation: str, members: dict[str, Any]) -> None:
         assert self._services is not None
         await self._services.call(load(client).operation_model(operation), members, account=account, region=region)
+
+
+def _batches(chunks: Iterable[_Chunk], dropped: int) -> Iterator[list[_Event]]:
+    """What one request after the other holds. `dropped`: so many lines there were before these."""
+    batch: list[_Event] = []
+    size = 0
+    for event in _events(chunks, dropped):
+        if batch and (len(batch) == _BATCH_EVENTS or size + event.size > _BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(event)
+        size += event.size
+    if batch:
+        yield batch
+
+
+def _events(chunks: Iterable[_Chunk], dropped: int) -> Iterator[_Event]:
+    for chunk in chunks:
+        lines = chunk.text.split("\n")
+        if dropped:
+            lines.insert(0, f"{dropped} lines before this one were dropped: too many waited for CloudWatch Logs")
+            dropped = 0
+        for line in lines:
+            if line:
+                text = unix_lines(line) + "\n"
+                yield _Event(chunk.milliseconds, text, len(text.encode("utf-8", "replace")) + _EVENT_OVERHEAD)

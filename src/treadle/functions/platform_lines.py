@@ -55,6 +55,15 @@ def init_start(function: Function) -> str:
     return _event(function, "INFO", "platform.initStart", record)
 
 
+def init_timed_out(function: Function, seconds: float) -> str:
+    """A worker's start took longer than the init phase; another one is started."""
+    if function.logging.format == "Text":
+        return f"INIT_REPORT Init Duration: {seconds * 1_000:.2f} ms\tPhase: init\tStatus: timeout\n"
+    metrics = {"durationMs": seconds * 1_000}
+    record = {"initializationType": "on-demand", "phase": "init", "status": "timeout", "metrics": metrics}
+    return _event(function, "WARN", "platform.initReport", record)
+
+
 def start(function: Function, request_id: str) -> str:
     version = function.published_version
     if function.logging.format == "Text":

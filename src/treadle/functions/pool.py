@@ -37,7 +37,7 @@ from treadle.functions.worker import Request, Run, Surroundings, Worker
 class _Fleet:
     """The workers and the queue of one function."""
 
-    __slots__ = ("failure", "function", "idle", "kept", "queue", "retired", "workers")
+    __slots__ = ("failure", "function", "idle", "kept", "queue", "retired", "slow", "workers")
 
     def __init__(self, function: Function) -> None:
         self.function = function
@@ -48,6 +48,8 @@ class _Fleet:
         self.kept = 0
         self.failure: bytes | None = None
         """The error document of a kept worker that could not start: no other one is tried."""
+        self.slow = False
+        """A start took longer than the init phase: workers are started under the time-out of an invocation."""
         self.retired = False
         """Nobody is to have the workers that are there now."""
 
@@ -161,7 +163,7 @@ class Pool:
             self._balance()
 
     def _replace(self, fleet: _Fleet, function: Function) -> None:
-        fleet.function, fleet.retired = function, False
+        fleet.function, fleet.retired, fleet.slow = function, False, False
         for worker in list(fleet.workers):
             if worker.state in ("idle", "starting", "settling"):
                 worker.end()
@@ -171,6 +173,8 @@ class Pool:
 
     def worker_idle(self, worker: Worker) -> None:
         fleet = self._fleets[worker.function.key]
+        if fleet.slow and not worker.overran:
+            fleet.slow = False
         if not fleet.is_current(worker) or self._must_give_way(fleet):
             worker.end()
         elif fleet.queue:
@@ -185,6 +189,8 @@ class Pool:
         self._workers -= 1
         if worker in fleet.idle:
             fleet.idle.remove(worker)
+        if worker.overran and fleet.is_current(worker):
+            fleet.slow = True
         self._leaving.add(worker)
         worker.exited.add_done_callback(lambda _: self._leaving.discard(worker))
         if worker.failure_of_start is not None and fleet.is_current(worker):
@@ -213,7 +219,7 @@ class Pool:
                     return
                 continue  # what happened then may have changed who is next
             function = replace(fleet.function, provisioned=True) if fleet.missing() > 0 else fleet.function
-            fleet.workers.add(Worker(function, self._around, self))
+            fleet.workers.add(Worker(function, self._around, self, again=fleet.slow))
             self._workers += 1
 
     def _hungry(self) -> list[_Fleet]:

@@ -108,9 +108,14 @@ class Surroundings(Struct, frozen=True, kw_only=True):
 
 
 class Worker:
-    def __init__(self, function: Function, surroundings: Surroundings, owner: Owner) -> None:
+    def __init__(self, function: Function, surroundings: Surroundings, owner: Owner, again: bool = False) -> None:
+        """`again`: another one did not start within the init phase, so this is started under the time-out of the
+        invocation that waits for it."""
         self.function = function
         self.state: State = "starting"
+        self.overran = again
+        """Its start took longer than the init phase, as far as that is known."""
+        self._again = again
         self.failure_of_start: Callable[[str], bytes] | None = None
         """Why it never became ready: makes the error document of a request id. None: it did, or was
         killed."""
@@ -138,7 +143,7 @@ class Worker:
         self._poll: Poll | None = None
         self._run: Run | None = None
         self._deadline: asyncio.TimerHandle | None = None
-        self._expect(max(self._limits.function_init_seconds, function.timeout_seconds))
+        self._expect(self._init_seconds())
         self._starting = self._loop.create_task(self._start())
 
     # -- its life ------------------------------------------------------------------------------------------
@@ -188,9 +193,13 @@ class Worker:
         self.state, self._run, run.worker, run.begun = "busy", run, self, time.perf_counter()
         request = run.request
         self._log.started(request.request_id)
-        self._expect(request.timeout_seconds)
+        spent = 0.0
+        if self._again and self._init_milliseconds is not None:
+            spent, self._init_milliseconds = self._init_milliseconds / 1_000, None
+            run.begun = self._began
+        self._expect(request.timeout_seconds - spent, request.timeout_seconds)
         poll, self._poll = self._poll, None
-        poll.deliver(event_headers(request), request.payload)
+        poll.deliver(event_headers(request, spent), request.payload)
 
     def abandon(self, run: Run) -> None:
         """Nobody waits for `run` any more: end the worker if it is still at it."""
@@ -231,6 +240,7 @@ class Worker:
             return runtime_api.INVALID_STATE
         if self.state == "starting":
             self._init_milliseconds = (time.perf_counter() - self._began) * 1_000
+            self.overran = self._init_milliseconds > self._limits.function_init_seconds * 1_000
         self.state, self._poll, self.idle_since = "idle", poll, self._loop.time()
         self._expect(self._limits.function_idle_seconds)
         self._owner.worker_idle(self)
@@ -313,17 +323,27 @@ class Worker:
         )
         run.end(payload, status != "success", self._log.ended(report))
 
-    def _expect(self, seconds: float) -> None:
-        """Something must happen within `seconds`, or the worker is ended."""
+    def _init_seconds(self) -> float:
+        """How long the start may take (the Lambda developer guide on the execution environment's lifecycle)."""
+        if self.function.provisioned:
+            return max(self._limits.function_provisioned_init_seconds, self.function.timeout_seconds)
+        return self.function.timeout_seconds if self._again else self._limits.function_init_seconds
+
+    def _expect(self, seconds: float, time_out: float | None = None) -> None:
+        """Something must happen within `seconds`, or the worker is ended. `time_out`: as it is told, if that differs
+        (what the start has taken of it is spent)."""
         if self._deadline is not None:
             self._deadline.cancel()
-        self._deadline = self._loop.call_later(seconds, self._overdue, seconds)
+        self._deadline = self._loop.call_later(seconds, self._overdue, time_out or seconds)
 
     def _overdue(self, seconds: float) -> None:
         if self._run is not None:
             reason = failures.reason_of_time_out(seconds)
             document = failures.timed_out(self._run.request.request_id, seconds)
             self._end_run(document, "timeout", failures.TIMED_OUT, reason)
+        elif self.state == "starting" and not self._again and not self.function.provisioned:
+            self.overran = True
+            self._log.init_timed_out(seconds)
         elif self.state == "starting":
             self.failure_of_start = partial(failures.timed_out, seconds=seconds)
             self._start_report = "timeout", failures.TIMED_OUT, failures.reason_of_time_out(seconds)
@@ -392,10 +412,10 @@ class Worker:
             self._pipe = -1
 
 
-def event_headers(request: Request) -> Iterator[tuple[str, str]]:
+def event_headers(request: Request, spent: float = 0) -> Iterator[tuple[str, str]]:
     """The headers of an event, as the Runtime API page has them. What callers choose must not break the
-    head."""
-    deadline = time.time_ns() // 1_000_000 + int(request.timeout_seconds * 1_000)
+    head. `spent`: seconds of the time-out that are over."""
+    deadline = time.time_ns() // 1_000_000 + int((request.timeout_seconds - spent) * 1_000)
     for name, value in (
         ("Lambda-Runtime-Aws-Request-Id", request.request_id),
         ("Lambda-Runtime-Deadline-Ms", str(deadline)),

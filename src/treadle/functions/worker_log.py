@@ -20,6 +20,9 @@ class WorkerLog:
     def init_started(self) -> None:
         self._write(platform_lines.init_start(self._function))
 
+    def init_timed_out(self, seconds: float) -> None:
+        self._write(platform_lines.init_timed_out(self._function, seconds))
+
     def wrote(self, data: bytes) -> None:
         """The worker's process wrote something."""
         self._write(self._output.feed(data))
