@@ -344,3 +344,15 @@ async def test_chunks_without_a_body(signed_door: Door, emulator: Emulator, cloc
     given = signed_headers(clock, b"", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD")
     messages = await ask(signed_door, "PUT", "/bucket/key", given)
     assert (head(messages)[0], b"IncompleteBody" in messages[1]["body"], emulator.sent) == (400, True, [])
+
+
+@pytest.mark.usefixtures("must_sign")
+async def test_a_body_that_is_refused_early_is_read_on(
+    signed_door: Door, emulator: Emulator, clock: SettableClock
+) -> None:
+    """So that its sender gets to read the answer."""
+    given = signed_headers(clock, b"", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD")
+    first, *rest = in_chunks(given, b"one", b"two", b"three")
+    messages = await ask(signed_door, "PUT", "/bucket/key", given, first.replace(b"one", b"eno"), *rest)
+    assert head(messages)[0] == 403
+    assert b"connection" not in dict(messages[0]["headers"])  # it can be used again

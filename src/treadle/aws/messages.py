@@ -26,6 +26,10 @@ class ClientGoneError(Exception):
     """The client closed the connection before its request was complete: there is nobody to answer."""
 
 
+class BrokenOffError(Exception):
+    """What the stream of an answer ends with that will never be complete: its connection is closed."""
+
+
 class Request:
     """The head of a request; the body is read on demand."""
 
@@ -117,6 +121,15 @@ class Request:
             if piece := message.get("body", b""):
                 yield piece
 
+    async def drain(self) -> None:
+        """Read what is left of the body and throw it away, up to a limit: a client that has not finished sending would
+        see a broken connection in place of the answer. Raises ApiError (RequestTimeoutException), ClientGoneError."""
+        size = 0
+        async for piece in self.pieces():
+            size += len(piece)
+            if size > self._limits.request_drain_bytes:
+                return
+
     async def wait_for(self, future: asyncio.Future[Any]) -> bool:
         """Wait until `future` is done; False: the client has gone away before that. The body must have been read.
 
@@ -167,13 +180,16 @@ class Answer(msgspec.Struct):
             await send({"type": "http.response.body", "body": self.body})
             return
         await send({"type": "http.response.body", "body": self.body, "more_body": True})
-        async with aclosing(self.stream) as pieces:
-            async for piece in pieces:
-                try:
-                    async with asyncio.timeout(self.patience_seconds):
-                        await send({"type": "http.response.body", "body": piece, "more_body": True})
-                except TimeoutError:
-                    return  # an answer that is left unfinished makes the HTTP server close the connection
+        try:
+            async with aclosing(self.stream) as pieces:
+                async for piece in pieces:
+                    try:
+                        async with asyncio.timeout(self.patience_seconds):
+                            await send({"type": "http.response.body", "body": piece, "more_body": True})
+                    except TimeoutError:
+                        return  # an answer that is left unfinished makes the HTTP server close the connection
+        except BrokenOffError:
+            return
         await send({"type": "http.response.body", "body": b""})
 
 

@@ -21,6 +21,7 @@ import hashlib
 import logging
 import re
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Protocol
 
 from msgspec import Struct
@@ -81,6 +82,9 @@ class Passing:
             if isinstance(body.failure, ClientGoneError):
                 raise body.failure from error
             failure = body.failure or ApiError("ServiceUnavailable", f"{error}.")
+            if body.failure is not None:
+                with suppress(ApiError):
+                    await request.drain()
         answer = refusal(failure, service, request, request_id)
         answer.close = request.has_body and not request.complete
         return answer
