@@ -29,6 +29,7 @@ from treadle.aws.execute_api.apis import RestApis
 from treadle.aws.execute_api.door import ApiDoor
 from treadle.aws.extension.call import Backend
 from treadle.aws.extension.routes import TreadleExtension
+from treadle.aws.function_urls.site import FunctionUrlSite
 from treadle.aws.functions import service as function_service
 from treadle.aws.functions.code_tokens import CodeTokens
 from treadle.aws.job_services.composition import JobRoom
@@ -250,7 +251,10 @@ class App:
             extension,
             Passing(neighbours, authentication, settings.limits),
             rest_services=[lambda_service],
-            sites=[ApiDoor(apis, authentication, settings.limits)],
+            sites=[
+                FunctionUrlSite(store, functions, authentication, clock, settings.limits),
+                ApiDoor(apis, authentication, settings.limits),
+            ],
             jobs=jobs,
             on_failure=self._failed,
         )

@@ -2,8 +2,8 @@
 
 A request passes through these steps, and the first that objects answers it; nothing has happened until then:
 
-1. the path: what stands below `/_treadle/` is Treadle's own and no AWS service (extension/). Then the host, or the
-   path: what users have made to be called, such as an API of API Gateway (execute_api/);
+1. the host, or the path: what users have made to be called, a function's URL (function_urls/) or an API of API Gateway
+   (execute_api/). Else what stands below `/_treadle/` is Treadle's own and no AWS service (extension/);
 2. the protocol and the service. X-Amz-Target names a service behind AWS JSON; otherwise the credential scope of the
    signature names one behind REST-JSON, or, if there is none, the service that has an operation of this method and
    path. What is for a service that Treadle does not serve is passed on (addressing.py, passing.py);
@@ -125,11 +125,11 @@ class Door:
             return refusal(ApiError("InternalFailure", text))
 
     async def _answer(self, request: Request, request_id: str) -> Answer | Passed:
-        if request.path.startswith(self._extension.prefix):
-            return await self._extension.answer(request)
         site = next((site for site in self._sites if site.speaks(request)), None)
         if site is not None:
             return await site.answer(request)
+        if request.path.startswith(self._extension.prefix):
+            return await self._extension.answer(request)
         asked = self._find(request)
         if isinstance(asked, AwsService):
             return await self._passing.answer(asked, request, request_id)

@@ -22,6 +22,7 @@ from treadle.aws.functions import (
     permissions,
     provisioned,
     tags,
+    urls,
     versions,
 )
 from treadle.aws.functions.call import Backend, Call
@@ -47,12 +48,14 @@ OPERATIONS: dict[str, Operation] = {
     "CreateAlias": aliases.create_alias,
     "CreateEventSourceMapping": event_sources.create_event_source_mapping,
     "CreateFunction": functions.create_function,
+    "CreateFunctionUrlConfig": urls.create_function_url_config,
     "DeleteAlias": aliases.delete_alias,
     "DeleteEventSourceMapping": event_sources.delete_event_source_mapping,
     "DeleteFunction": functions.delete_function,
     "DeleteFunctionCodeSigningConfig": kept_configs.delete_function_code_signing_config,
     "DeleteFunctionConcurrency": concurrency.delete_function_concurrency,
     "DeleteFunctionEventInvokeConfig": event_configs.delete_function_event_invoke_config,
+    "DeleteFunctionUrlConfig": urls.delete_function_url_config,
     "DeleteLayerVersion": layers.delete_layer_version,
     "DeleteProvisionedConcurrencyConfig": provisioned.delete_provisioned_concurrency_config,
     "GetAccountSettings": concurrency.get_account_settings,
@@ -64,6 +67,7 @@ OPERATIONS: dict[str, Operation] = {
     "GetFunctionConfiguration": functions.get_function_configuration,
     "GetFunctionEventInvokeConfig": event_configs.get_function_event_invoke_config,
     "GetFunctionRecursionConfig": kept_configs.get_function_recursion_config,
+    "GetFunctionUrlConfig": urls.get_function_url_config,
     "GetLayerVersion": layers.get_layer_version,
     "GetLayerVersionByArn": layers.get_layer_version_by_arn,
     "GetLayerVersionPolicy": layer_permissions.get_layer_version_policy,
@@ -77,6 +81,7 @@ OPERATIONS: dict[str, Operation] = {
     "ListCodeSigningConfigs": kept_configs.list_code_signing_configs,
     "ListEventSourceMappings": event_sources.list_event_source_mappings,
     "ListFunctionEventInvokeConfigs": event_configs.list_function_event_invoke_configs,
+    "ListFunctionUrlConfigs": urls.list_function_url_configs,
     "ListFunctions": functions.list_functions,
     "ListLayerVersions": layers.list_layer_versions,
     "ListLayers": layers.list_layers,
@@ -100,6 +105,7 @@ OPERATIONS: dict[str, Operation] = {
     "UpdateFunctionCode": functions.update_function_code,
     "UpdateFunctionConfiguration": functions.update_function_configuration,
     "UpdateFunctionEventInvokeConfig": event_configs.update_function_event_invoke_config,
+    "UpdateFunctionUrlConfig": urls.update_function_url_config,
 }
 """What is served. Every other operation of the model answers that it is not implemented yet."""
 
