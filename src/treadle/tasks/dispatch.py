@@ -24,12 +24,22 @@ from treadle.functions.contract import Functions
 from treadle.language.resources import Resource
 from treadle.limits import DEFAULT_LIMITS, Limits
 from treadle.neighbours.catalogue import catalogue
-from treadle.tasks import apigateway_invoke, http_request, lambda_invoke, optimised, sdk_call, start_execution
+from treadle.tasks import (
+    apigateway_invoke,
+    http_request,
+    invoke_model,
+    lambda_invoke,
+    optimised,
+    sdk_call,
+    start_execution,
+)
 from treadle.tasks.apigateway_invoke import ApiTasks
 from treadle.tasks.contract import EventInvocations, StepFunctions, TaskOutcome, TaskRequest
 from treadle.tasks.function import run_function
 from treadle.tasks.http_invoke import HttpTasks
+from treadle.tasks.integration_table import INVOKE_MODEL
 from treadle.tasks.integrations import Integration
+from treadle.tasks.invoke_model import run_invoke_model
 from treadle.tasks.jobs import JobTask, run_job
 from treadle.tasks.lambda_invoke import run_lambda_invoke
 from treadle.tasks.optimised import integration_of, run_optimised
@@ -104,6 +114,8 @@ async def _run_sdk(operation: OperationModel, task: _Task) -> TaskOutcome:
 
 
 def _run_optimised(integration: Integration, task: _Task) -> Awaitable[TaskOutcome]:
+    if integration is INVOKE_MODEL:
+        return run_invoke_model(task.request, task.calls, task.limits.payload_bytes)
     if task.request.resource.pattern != "sync":
         return run_optimised(task.request, integration, task.calls, task.limits.payload_bytes)
     assert integration.job is not None
@@ -156,6 +168,7 @@ _INTEGRATIONS: Mapping[tuple[str, str], Perform] = {
 
 _PROBLEMS: Mapping[tuple[str, str], Check] = {
     ("apigateway", "invoke"): apigateway_invoke.problem,
+    ("bedrock", "invokeModel"): invoke_model.problem,
     ("http", "invoke"): http_request.problem,
     ("lambda", "invoke"): lambda_invoke.problem,
     ("states", "startExecution"): start_execution.problem,
@@ -313,10 +326,11 @@ def _check(resource: Resource) -> Check | None:
     """For what is none of ours to run, too: a task that is mocked has parameters as well."""
     if resource.kind != "integration":
         return None
+    own = _PROBLEMS.get((resource.resource_type, resource.name))
+    if own is not None:
+        return own
     integration = integration_of(resource)
     if integration is not None:
         return partial(optimised.problem, integration)
     operation = operation_of(resource)
-    if operation is not None:
-        return partial(sdk_call.problem, operation)
-    return _PROBLEMS.get((resource.resource_type, resource.name))
+    return None if operation is None else partial(sdk_call.problem, operation)

@@ -12,6 +12,8 @@ from treadle.tasks import sdk_v1_services as v1
 from treadle.tasks.contract import TaskRequest
 from treadle.tasks.integrations import Ask, Integration, Job, Lookup, Refusal
 
+INVOKE_MODEL = Integration(service=v1.BEDROCK_RUNTIME, operation="InvokeModel")
+"""Its parameters and result are those of `invoke_model.py`."""
 REASON = "The task of a state machine was cancelled"
 """Given to services that ask for one."""
 
@@ -433,6 +435,7 @@ INTEGRATIONS: Mapping[tuple[str, str], Integration] = {
             cancel_of="{Id: answer.Job.Id}",
         ),
     ),
+    ("bedrock", "invokeModel"): INVOKE_MODEL,
     ("bedrock", "createModelCustomizationJob"): Integration(
         service=v1.BEDROCK,
         operation="CreateModelCustomizationJob",

@@ -11,14 +11,14 @@ The language itself knows the optimised integrations by name (`language/integrat
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
 
 from botocore.model import OperationModel
 
 from treadle.language.integrations import unrecognized
 from treadle.language.resources import Resource
-from treadle.tasks import apigateway_invoke, http_request, lambda_invoke, start_execution
+from treadle.tasks import apigateway_invoke, http_request, invoke_model, lambda_invoke, start_execution
 from treadle.tasks.optimised import integration_of
 from treadle.tasks.parameters import unsupported
 from treadle.tasks.sdk_call import operation_of
@@ -42,13 +42,14 @@ _DEPRECATED_IN = frozenset(
 """Services of which the developer guide lists unsupported actions (as of 2022): those that the models of these
 services mark as deprecated, as far as the list is published."""
 _UNSUPPORTED = frozenset({("sts", "AssumeRole"), ("sts", "AssumeRoleWithSAML"), ("sts", "AssumeRoleWithWebIdentity")})
-_PARAMETERS = {
-    ("apigateway", "invoke"): apigateway_invoke.FIELDS,
-    ("http", "invoke"): http_request.FIELDS,
-    ("lambda", "invoke"): lambda_invoke.PARAMETERS,
-    ("states", "startExecution"): start_execution.PARAMETERS,
+_PARAMETERS: Mapping[tuple[str, str], Callable[[], Collection[str]]] = {
+    ("apigateway", "invoke"): lambda: apigateway_invoke.FIELDS,
+    ("bedrock", "invokeModel"): invoke_model.parameter_names,
+    ("http", "invoke"): lambda: http_request.FIELDS,
+    ("lambda", "invoke"): lambda: lambda_invoke.PARAMETERS,
+    ("states", "startExecution"): lambda: start_execution.PARAMETERS,
 }
-"""By resourceType and action: the parameters of integrations that are no operations of a model."""
+"""By resourceType and action: the parameters of integrations that are more, or less, than an operation of a model."""
 
 
 def objections(resource: Resource, fields: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -76,12 +77,15 @@ def _supported(operation: OperationModel | None) -> bool:
 @lru_cache(maxsize=1_024)
 def _known(resource: Resource) -> Collection[str] | None:
     """The names of all parameters; None if that is not known."""
+    own = _PARAMETERS.get((resource.resource_type, resource.name))
+    if own is not None:
+        return own()
     integration = integration_of(resource)
     if integration is not None and integration.sends is not None:
         return integration.parameters
     operation = operation_of(resource) if integration is None else integration.model
     if operation is None:
-        return _PARAMETERS.get((resource.resource_type, resource.name))
+        return None
     members = [] if operation.input_shape is None else operation.input_shape.members
     left_out = frozenset() if integration is None else integration.left_out
     return frozenset(name for member in members if member not in left_out for name in spellings(member))

@@ -76,3 +76,9 @@ MEDIACONVERT = Service(
     client="mediaconvert", prefix="MediaConvert", product="AWSMediaConvert", base_error="AWSMediaConvertException"
 )
 BEDROCK = Service(client="bedrock", prefix="Bedrock", product="AmazonBedrock", base_error="AmazonBedrockException")
+BEDROCK_RUNTIME = Service(
+    client="bedrock-runtime",
+    prefix="Bedrock",
+    product="AmazonBedrockRuntime",
+    base_error="AmazonBedrockRuntimeException",
+)
