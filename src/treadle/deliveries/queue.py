@@ -121,9 +121,7 @@ class _Lane:
         except StoreUnusable:
             return  # the server is about to end, and says why
         except Exception:
-            _log.exception(
-                "The lane of %s ended because of a bug; the next message begins another", self._target
-            )
+            _log.exception("The lane of %s ended because of a bug; the next message begins another", self._target)
             self._queue.leave(self._target)
 
     async def _begin_due(self) -> int | None:
@@ -131,7 +129,8 @@ class _Lane:
         queue, now = self._queue, self._queue.clock.now()
         if now < self._held_until:
             return self._held_until
-        due = await queue.store.deliveries_due(self._target, now, self._most)
+        most = self._most
+        due = await queue.store.deliveries_due(self._target, now, most)
         for id in [id for id in due if id not in self._under_way]:
             if len(self._under_way) >= self._most:
                 break
@@ -140,6 +139,8 @@ class _Lane:
                 queue.slots.release()
                 return self._held_until
             self._under_way[id] = asyncio.get_running_loop().create_task(self._attempt(id))
+        if len(due) == most:
+            return None  # more may be due, for which there is room when an attempt ends
         return await queue.store.delivery_next(self._target, now)
 
     async def _wait(self, until: int | None) -> None:
