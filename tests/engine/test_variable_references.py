@@ -35,6 +35,21 @@ def references_of(state: dict[str, Any], language: str) -> dict[str, list[str]]:
         ({**PASS, "Parameters": {"b": "$no", "a.$": "States.Array($z, $y)"}}, {"A": ["y", "z"]}),
         ({"Type": "Fail", "ErrorPath": "$e", "CausePath": "States.Format('{}', $c)"}, {"A": ["c", "e"]}),
         ({"Type": "Wait", "SecondsPath": "$s", "End": True}, {"A": ["s"]}),
+        (
+            # recorded: base_variable_references_in_assign_templates--MAP_STATE_REFERENCE_IN_MAX_ITEMS_PA
+            {
+                "Type": "Map",
+                "ItemReader": {
+                    "Resource": "arn:aws:states:::s3:getObject",
+                    "ReaderConfig": {"InputType": "JSON", "MaxItemsPath": "$most"},
+                    "Parameters": {"Bucket.$": "$bucket", "Key": "$no"},
+                },
+                "ItemBatcher": {"MaxItemsPerBatchPath": "$batch", "BatchInput": {"x.$": "$x.y"}},
+                "ItemProcessor": EMPTY,
+                "End": True,
+            },
+            {"A": ["batch", "bucket", "most", "x"]},
+        ),
         ({"Type": "Wait", "TimestampPath": "$t", "End": True}, {"A": ["t"]}),
         (
             {"Type": "Choice", "Choices": [{"Variable": "$g", "StringEqualsPath": "$a", "Next": "Z"}], "Default": "Z"},

@@ -38,7 +38,7 @@ def array_items(stream: ByteStream, config: Mapping[str, Any], limits: Limits) -
         raise DatasetError(_TOO_DEEP) from None
     if text.peek() != "[":
         raise DatasetError(NOT_ITERABLE)
-    return text.items()
+    yield from text.items()
 
 
 def line_items(stream: ByteStream, limits: Limits) -> Iterator[Any]:

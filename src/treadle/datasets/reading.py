@@ -128,7 +128,7 @@ class Reading:
         try:
             if known is None:
                 yield Piece((), encode(opened.version).encode())
-            values = ((value, origin) for value in parse(opened.stream))
+            values = _values(opened.stream, parse, origin)
             while taken := await self._in_thread(values, opened.stream):
                 yield Piece(taken)
         finally:
@@ -198,6 +198,12 @@ class Reading:
         except asyncio.CancelledError:
             stream.stop()
             raise
+
+
+def _values(stream: ByteStream, parse: Parse, origin: str) -> Iterator[Value]:
+    """Nothing is parsed before the first of them is asked for, which is in a thread."""
+    for value in parse(stream):
+        yield value, origin
 
 
 def _some(values: Iterator[Value], stream: ByteStream) -> list[Value]:

@@ -34,6 +34,7 @@ def _states(scope: Scope) -> Iterator[State]:
 
 
 _TEMPLATES = frozenset(("parameters", "result_selector", "item_selector", "assign", "credentials"))
+_TEMPLATE_MEMBERS = frozenset(("Parameters", "BatchInput"))
 _NO_EXPRESSIONS = frozenset(("name", "location", "language", "next", "default", "resource", "result_path"))
 """Texts that name something. (Where a result goes is no expression either.)"""
 
@@ -57,7 +58,20 @@ def _in_value(field: str, value: Any, language: Language, limits: Limits) -> Ite
         return in_condition(value, limits)
     if field in _TEMPLATES:
         return in_template(value, limits)
+    if isinstance(value, Mapping):
+        return _in_object(value, limits)
     return in_field(value, limits) if field.endswith("_path") and isinstance(value, str) else iter(())
+
+
+def _in_object(value: Mapping[str, Any], limits: Limits) -> Iterator[str]:
+    """Of ItemReader, ItemBatcher or ResultWriter, in JSONPath."""
+    for field, member in value.items():
+        if field in _TEMPLATE_MEMBERS:
+            yield from in_template(member, limits)
+        elif isinstance(member, Mapping):
+            yield from _in_object(member, limits)
+        elif field.endswith("Path") and isinstance(member, str):
+            yield from in_field(member, limits)
 
 
 def _assigns(state: State) -> bool:
