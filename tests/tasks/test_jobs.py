@@ -11,14 +11,15 @@ from msgspec.structs import replace
 
 from treadle.document import Document, decode
 from treadle.limits import DEFAULT_LIMITS, Limits
-from treadle.neighbours.contract import NeighbourUnavailable
+from treadle.neighbours.contract import Neighbour, NeighbourUnavailable
 from treadle.neighbours.directory import Neighbours
 from treadle.tasks.contract import TaskOutcome
 from treadle.tasks.integration_table import INTEGRATIONS
 from treadle.tasks.jobs import JobTask, run_job
 from treadle.tasks.service_calls import ServiceCalls
+from treadle.tasks.service_jobs import ServiceJob
 
-from .fake_neighbour import HOST
+from .fake_neighbour import HOST, FakeNeighbour
 from .fake_service import Answer, FakeService
 from .fakes import request
 
@@ -30,7 +31,7 @@ class Run:
     """One task, under way."""
 
     def __init__(
-        self, service: FakeService, action: str, parameters: Any, submitted: Any = None, limits: Limits = LIMITS
+        self, service: Neighbour, action: str, parameters: Any, submitted: Any = None, limits: Limits = LIMITS
     ) -> None:
         resource, _, name = action.partition(":")
         asked = replace(
@@ -41,20 +42,16 @@ class Run:
         assert integration.job is not None
         self.reported: list[Document] = []
         self.stopping = False
-        self.task = asyncio.get_running_loop().create_task(
-            run_job(
-                JobTask(
-                    request=asked,
-                    integration=integration,
-                    job=integration.job,
-                    calls=ServiceCalls(Neighbours(service, {}, limits), limits, HOST),
-                    limits=limits,
-                    polls=asyncio.Semaphore(1),
-                    submitted=self.reported.append,
-                    stopping=lambda: self.stopping,
-                )
-            )
+        task = JobTask(
+            request=asked,
+            limits=limits,
+            looks=asyncio.Semaphore(1),
+            submitted=self.reported.append,
+            stopping=lambda: self.stopping,
         )
+        calls = ServiceCalls(Neighbours(service, {}, limits), limits, HOST)
+        work = ServiceJob(task, integration, integration.job, calls)
+        self.task = asyncio.get_running_loop().create_task(run_job(task, work))
 
     async def outcome(self) -> TaskOutcome:
         return await asyncio.wait_for(self.task, 20)
@@ -202,6 +199,16 @@ async def test_a_step_of_emr() -> None:
     assert run.reported[0].value["StepId"] == "s-1"
     assert outcome.output is not None
     assert outcome.output.value == done
+
+
+async def test_what_is_deleted_ends_when_it_is_not_there() -> None:
+    """The result is the answer to the request, without what `.sync` results do not have."""
+    answer = {"Cluster": {"Name": "k", "Status": "DELETING"}, "SdkHttpMetadata": {}, "SdkResponseMetadata": {}}
+    neighbour = FakeNeighbour(b'{"message": "No such cluster"}', 404, x_amzn_errortype="ResourceNotFoundException")
+    run = Run(neighbour, "eks:deleteCluster", {"Name": "k"}, submitted=answer)
+    outcome = await run.outcome()
+    assert outcome.output is not None
+    assert outcome.output.value == {"Cluster": {"Name": "k", "Status": "DELETING"}}
 
 
 # -- cancelled ---------------------------------------------------------------------------------------------

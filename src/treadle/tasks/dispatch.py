@@ -46,6 +46,7 @@ from treadle.tasks.optimised import integration_of, run_optimised
 from treadle.tasks.roles import RoleRefused, Roles
 from treadle.tasks.sdk_call import operation_of, run_sdk_call, step_functions_operation
 from treadle.tasks.service_calls import ServiceCalls
+from treadle.tasks.service_jobs import ServiceJob
 from treadle.tasks.start_execution import run_start_execution
 
 Report = Callable[[TaskOutcome], None]
@@ -61,7 +62,7 @@ class _Task(Struct, frozen=True):
     limits: Limits
     report: Report
     """Of what is submitted. What the task ends with is what it returns."""
-    polls: asyncio.Semaphore
+    looks: asyncio.Semaphore
     stopping: Callable[[], bool]
     http: HttpTasks | None
     apis: ApiTasks | None
@@ -81,6 +82,16 @@ class _Task(Struct, frozen=True):
 
     def submitted(self, answer: Document) -> None:
         self.report(TaskOutcome(output=answer, submitted=True))
+
+    @property
+    def job_task(self) -> JobTask:
+        return JobTask(
+            request=self.request,
+            limits=self.limits,
+            looks=self.looks,
+            submitted=self.submitted,
+            stopping=self.stopping,
+        )
 
 
 Perform = Callable[[_Task], Awaitable[TaskOutcome]]
@@ -119,18 +130,8 @@ def _run_optimised(integration: Integration, task: _Task) -> Awaitable[TaskOutco
     if task.request.resource.pattern != "sync":
         return run_optimised(task.request, integration, task.calls, task.limits.payload_bytes)
     assert integration.job is not None
-    return run_job(
-        JobTask(
-            request=task.request,
-            integration=integration,
-            job=integration.job,
-            calls=task.calls,
-            limits=task.limits,
-            polls=task.polls,
-            submitted=task.submitted,
-            stopping=task.stopping,
-        )
-    )
+    job = task.job_task
+    return run_job(job, ServiceJob(job, integration, integration.job, task.calls))
 
 
 def _run_lambda_invoke(task: _Task) -> Awaitable[TaskOutcome]:
@@ -202,7 +203,7 @@ class Dispatch:
         self._tasks: dict[str, asyncio.Task[TaskOutcome]] = {}
         self._ending: set[asyncio.Task[TaskOutcome]] = set()
         """Cancelled, and not at their end yet."""
-        self._polls = asyncio.Semaphore(limits.job_polls_at_once)
+        self._looks = asyncio.Semaphore(limits.job_polls_at_once)
         self._stopping = False
 
     def connect(self, step_functions: StepFunctions, events: EventInvocations | None = None) -> None:
@@ -226,7 +227,7 @@ class Dispatch:
             self._services,
             self._limits,
             report_submitted,
-            self._polls,
+            self._looks,
             lambda: self._stopping,
             self._http,
             self._apis,

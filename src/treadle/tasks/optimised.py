@@ -37,6 +37,9 @@ from treadle.tasks.sdk_names import exception_name
 from treadle.tasks.sdk_shapes import UnknownField, epoch_milliseconds, misfit, to_request, to_result
 from treadle.tasks.service_calls import Answered, ServiceCalls
 
+METADATA = ("SdkHttpMetadata", "SdkResponseMetadata")
+"""What results have beside the members of the service's answer."""
+
 
 def integration_of(resource: Resource) -> Integration | None:
     """The integration that the resource names, or None if there is none in the table with its pattern."""
@@ -208,13 +211,14 @@ def _metadata(names: tuple[str, ...], operation: OperationModel, answer: Answere
         "x-amzn-requestid": answer.request_id,
     }
     headers = {name: values[name.lower()] for name in names}
+    http, response = METADATA
     return {
-        "SdkHttpMetadata": {
+        http: {
             "AllHttpHeaders": {name: [value] for name, value in headers.items()},
             "HttpHeaders": dict(sorted(headers.items(), key=lambda header: header[0].lower())),
             "HttpStatusCode": answer.status,
         },
-        "SdkResponseMetadata": {"RequestId": answer.request_id},
+        response: {"RequestId": answer.request_id},
     }
 
 
