@@ -172,7 +172,7 @@ class App:
         services = ServiceCalls(neighbours, settings.limits, own_host)
         self._function_logs.connect(services, neighbours)
         self._parts.push_async_callback(self._function_logs.close)
-        jobs = await self._open_jobs(store, clock, neighbours, local_url, keyring)
+        jobs = await self._open_jobs(store, clock, neighbours, services, local_url, keyring)
         web = Web(settings.limits, settings.proxies)
         self._parts.push_async_callback(web.close)
         apis = RestApis(services, functions, web, clock, settings.limits, defaults)
@@ -342,7 +342,13 @@ class App:
         return readers
 
     async def _open_jobs(
-        self, store: Store, clock: Clock, neighbours: Neighbours, local_url: str, keyring: Keyring
+        self,
+        store: Store,
+        clock: Clock,
+        neighbours: Neighbours,
+        calls: ServiceCalls,
+        local_url: str,
+        keyring: Keyring,
     ) -> JobServices:
         """Jobs go on before anything asks for them."""
         settings = self._settings
@@ -363,11 +369,12 @@ class App:
         room = JobRoom(store, clock, options, self._failed)
         self._parts.push_async_callback(room.close)
         try:
-            services = await room.open({name for name, url in settings.endpoints.items() if not self._is_own(url)})
+            elsewhere = {name for name, url in settings.endpoints.items() if not self._is_own(url)}
+            jobs = await room.open(calls, elsewhere)
         except JobsFileError as error:
             raise ServerError(str(error)) from error
-        neighbours.connect(services)
-        return services
+        neighbours.connect(jobs)
+        return jobs
 
     def _is_own(self, url: str) -> bool:
         theirs, ours = urlsplit(url), urlsplit(self.url)

@@ -55,7 +55,12 @@ STATUS: Mapping[str, int] = {
     "TaskDoesNotExist": 400,
     "TaskTimedOut": 400,
     "TooManyTags": 400,
-    # EMR
+    # services that run jobs
+    "ClientException": 400,
+    "ClusterNotFoundException": 400,
+    "EntityNotFoundException": 400,
+    "InvalidInputException": 400,
+    "InvalidParameterException": 400,
     "InvalidRequestException": 400,
     # Lambda
     "CodeStorageExceededException": 400,

@@ -39,6 +39,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
     """Why, for people; empty if it succeeded."""
     exit_status: int | None = None
     """Negative: the signal that ended it. None: no process ran."""
+    answer: dict[str, Any] = {}
+    """What jobs.toml adds to the job's description."""
 
 
 class Part(Struct, frozen=True, kw_only=True):

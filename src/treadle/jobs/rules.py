@@ -52,6 +52,8 @@ class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Nothing is run: the job ends so after `after` seconds."""
     after: float = 0.0
     message: str = ""
+    answer: dict[str, Any] = {}
+    """Members that the description of the job has when it has ended, where its service has such jobs (plain.py)."""
     environment: dict[str, str] = {}
     directory: str | None = None
     """Where it runs, from the folder of the file; None: in an empty folder of its own."""

@@ -57,11 +57,11 @@ class Runner:
         except JobsFileError as error:
             return Outcome(ending="FAILED", message=str(error))
         if rule.outcome is not None:
-            return await _play(rule, stop)
+            return replace(await _play(rule, stop), answer=rule.answer)
         if not await _unless_stopped(self._room.acquire(), stop):
             return _STOPPED
         try:
-            return await self._execute(work, rule, log, stop)
+            return replace(await self._execute(work, rule, log, stop), answer=rule.answer)
         except OSError as error:
             return Outcome(ending="FAILED", message=f"The job's command could not be started: {error}")
         finally:

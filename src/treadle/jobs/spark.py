@@ -16,6 +16,7 @@ from functools import cache
 
 SPARK_PROGRAMS = frozenset({"spark-submit", "spark-sql", "hive", "hive-script"})
 SCRIPT_RUNNER = "script-runner.jar"
+PYTHON = "python"
 _COMMAND_RUNNER = "command-runner.jar"
 _PROCESS = (sys.executable, "-m", "treadle.jobs.step_process")
 
@@ -29,6 +30,11 @@ def command(jar: str, arguments: Sequence[str]) -> tuple[str, ...]:
     if name == _COMMAND_RUNNER and arguments and arguments[0] in SPARK_PROGRAMS and _there_is_spark():
         return (*_PROCESS, *arguments)
     return ()
+
+
+def python_script(script: str, arguments: Sequence[str]) -> tuple[str, ...]:
+    """The command that runs a Python script from S3 with this server's own Python."""
+    return (*_PROCESS, PYTHON, script, *arguments)
 
 
 @cache

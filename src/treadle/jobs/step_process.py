@@ -22,11 +22,8 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from treadle.jobs.spark import SCRIPT_RUNNER
+from treadle.jobs.spark import PYTHON, SCRIPT_RUNNER
 from treadle.jobs.staging import Stage, StagingError
-
-PYTHON = "python"
-"""The program that runs a Python script from S3."""
 
 _HIVE_VARIABLE = re.compile(r"\$\{(?:hivevar:|hiveconf:)?(\w+)\}")
 _DEFINES = frozenset({"-d", "--define", "--hivevar", "-hivevar", "--hiveconf", "-hiveconf"})

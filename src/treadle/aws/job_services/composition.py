@@ -6,13 +6,34 @@ from collections.abc import Callable, Container
 
 from treadle.aws.emr.life import Clusters
 from treadle.aws.emr.service import emr_service
+from treadle.aws.job_services import batch, codebuild, ecs, glue, plain
+from treadle.aws.job_services.call import Backend, Call
+from treadle.aws.job_services.kinds import KINDS
+from treadle.aws.job_services.rest import RestPart
 from treadle.aws.job_services.services import JobServices
+from treadle.aws.table_service import Operation, TableService
 from treadle.aws.tokens import PageTokens
 from treadle.clock import Clock
 from treadle.jobs.ledger import Ledger
 from treadle.jobs.options import JobOptions
 from treadle.jobs.runner import Runner
+from treadle.neighbours.catalogue import catalogue
 from treadle.store.contract import Store
+from treadle.tasks.service_calls import ServiceCalls
+
+_PARTS: dict[str, dict[str, Operation[Call]]] = {
+    "batch": batch.OPERATIONS,
+    "codebuild": codebuild.OPERATIONS,
+    "ecs": ecs.OPERATIONS,
+    "glue": glue.OPERATIONS,
+    **{
+        name: plain.operations([kind for kind in KINDS if kind.service == name])
+        for name in dict.fromkeys(kind.service for kind in KINDS)
+    },
+}
+"""What is served of services that are served in part, by botocore's names."""
+
+_JOBS = (batch.KIND, codebuild.KIND, ecs.KIND, glue.KIND, *(kind.id for kind in KINDS))
 
 
 class JobRoom:
@@ -24,14 +45,26 @@ class JobRoom:
         self._limits = options.limits
         self._ledger = Ledger(store, self._runner, clock, options.limits, on_failure)
         self._clusters = Clusters(store, self._ledger, options.limits)
+        for kind in _JOBS:
+            self._ledger.register(kind)
 
-    async def open(self, elsewhere: Container[str]) -> JobServices:
+    async def open(self, calls: ServiceCalls, elsewhere: Container[str]) -> JobServices:
         """The services, and with them their jobs go on. `elsewhere`: services that an endpoint is set for, by
         botocore's names, which are not served. Raises JobsFileError."""
         self._runner.rules.check()
         tokens = PageTokens(await self._store.secret())
-        whole = [service for service in (emr_service(self._clusters, tokens),) if service.name not in elsewhere]
-        services = JobServices(whole, [], [], self._limits)
+        backend = Backend(ledger=self._ledger, calls=calls)
+        parts: list[TableService[Call]] = []
+        rest: list[RestPart[Call]] = []
+        for name, operations in _PARTS.items():
+            if name in elsewhere:
+                continue
+            if catalogue().services[name].target_prefix:
+                parts.append(TableService(name, operations, lambda caller: Call(backend, caller)))
+            else:
+                rest.append(RestPart(name, operations, lambda caller: Call(backend, caller), self._limits))
+        whole = [] if "emr" in elsewhere else [emr_service(self._clusters, tokens)]
+        services = JobServices(whole, parts, rest, self._limits)
         await self._ledger.recover()
         await self._clusters.recover()
         return services
