@@ -163,8 +163,14 @@ def _client(service: str, region: str, url: str, key: Any) -> Any:
     session = boto3.Session(
         aws_access_key_id=key.access_key_id, aws_secret_access_key=key.secret_access_key, region_name=region
     )
-    # One attempt: what may be tried again is a delivery.
-    once = Config(retries={"total_max_attempts": 1}, read_timeout=_CALL_SECONDS, proxies={}, inject_host_prefix=False)
+    # One attempt: what may be tried again is a delivery. Presigned URLs of S3 are of the old kind unless asked for.
+    once = Config(
+        retries={"total_max_attempts": 1},
+        read_timeout=_CALL_SECONDS,
+        proxies={},
+        inject_host_prefix=False,
+        signature_version="s3v4" if service == "s3" else None,
+    )
     return session.client(service, endpoint_url=url, config=once)
 
 

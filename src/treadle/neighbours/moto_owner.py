@@ -59,6 +59,10 @@ class Owner:
     def start(self) -> None:
         threading.Thread(target=self._serve, name="owner", daemon=True).start()
 
+    def close(self) -> None:
+        """Of one that was not started."""
+        self._listener.close()
+
     def endpoint(self, account: str, seconds: float) -> tuple[str, Key]:
         """Where the server takes requests, and with which key for the account. Raises OwnerGone, if it has none
         for us within so many seconds."""
