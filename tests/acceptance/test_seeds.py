@@ -19,6 +19,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.config import Config
 
 from tests.acceptance.server import ACCOUNT, REGION, ROLE, Server, ended_execution, history
 
@@ -31,7 +32,8 @@ UPN = "jane.doe@corp.example.com"
 
 def client_of(service: str, server: Server) -> Any:
     given = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": REGION}
-    return boto3.session.Session().client(service, endpoint_url=server.url, **given)
+    config = Config(inject_host_prefix=False)
+    return boto3.session.Session().client(service, endpoint_url=server.url, config=config, **given)
 
 
 def create_function(server: Server, name: str, code: str, runtime: str = "python3.7", **variables: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -23,9 +22,20 @@ FOLDERS = (
 
 
 def function(runtime: str, layers: Path | None) -> Function:
-    settings: dict[str, Any] = {"name": "f", "key": "f", "handler": "f.f", "command": (), "environment": {}}
-    numbers = {"timeout_seconds": 3, "memory_megabytes": 128}
-    return Function(root=Path(), code=Path(), runtime=runtime, layers=layers, version="", **settings, **numbers)
+    return Function(
+        name="f",
+        key="f",
+        handler="f.f",
+        root=Path(),
+        code=Path(),
+        layers=layers,
+        command=(),
+        runtime=runtime,
+        timeout_seconds=3,
+        memory_megabytes=128,
+        environment={},
+        version="",
+    )
 
 
 @pytest.fixture
@@ -35,7 +45,7 @@ def layers(tmp_path: Path) -> Path:
     return tmp_path / "opt"
 
 
-BY_RUNTIME = {
+BY_RUNTIME: dict[str, dict[str, list[str]]] = {
     "provided.al2": {},
     "python3.12": {"PYTHONPATH": ["python/lib/python3.12/site-packages", "python"]},
     "python3.9": {"PYTHONPATH": ["python"]},

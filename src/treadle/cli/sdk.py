@@ -65,9 +65,12 @@ def sdk(packages: tuple[str, ...], only: str | None, **flags: str | None) -> Non
 
 
 def _npm(node: Path | None) -> list[str]:
-    """The command: that beside the Node.js of the settings, or the one on the PATH."""
-    beside = None if node is None else shutil.which("npm", path=str(node.absolute().parent))
-    found = beside or shutil.which("npm")
+    """The command: what came with the Node.js of the settings, or what is on the PATH."""
+    if node is not None:
+        program = node.absolute().parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+        if program.exists():
+            return [str(node.absolute()), str(program)]
+    found = shutil.which("npm")
     if found is None:
         raise click.ClickException("there is no npm on the PATH; it comes with Node.js (https://nodejs.org)")
     return [found]
@@ -75,6 +78,7 @@ def _npm(node: Path | None) -> list[str]:
 
 def _install(npm: list[str], place: Path, packages: tuple[str, ...]) -> None:
     environment = dict(os.environ)
+    # What npm starts looks for Node.js on the PATH.
     environment["PATH"] = os.pathsep.join([str(Path(npm[0]).parent), environment.get("PATH", os.defpath)])
     flags = ("--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error")
     done = subprocess.run(  # noqa: S603 - npm, with names of packages from the table above or from the command line

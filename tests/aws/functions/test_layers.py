@@ -75,8 +75,9 @@ async def test_listings(aws: Lambda) -> None:
     for name, runtime in (("b", "python3.12"), ("b", "nodejs22.x"), ("a", "nodejs22.x"), ("c", "nodejs22.x")):
         await publish(aws, {"x": ""}, name, CompatibleRuntimes=[runtime])
 
-    async def pages(operation: str, member: str, key: str, **members: Any) -> list[str]:
-        found, marker = [], {}
+    async def pages(operation: str, member: str, key: str, **members: Any) -> list[Any]:
+        found: list[Any] = []
+        marker: dict[str, str] = {}
         while True:
             answer = await aws.call(operation, MaxItems=1, **members, **marker)
             found += [each[key] for each in answer[member]]
