@@ -95,12 +95,18 @@ class FakeQueue:
             raise self.trouble[operation]
         if not self.exists:
             error = {"__type": "com.amazonaws.sqs#QueueDoesNotExist", "message": "The specified queue does not exist."}
-            return Reply(400, encode(error).encode(), {"x-amzn-query-error": "AWS.SimpleQueueService.NonExistentQueue"})
+            return Reply(
+                400, encode(error).encode(), {"x-amzn-query-error": "AWS.SimpleQueueService.NonExistentQueue;Sender"}
+            )
         answer = await getattr(self, f"_{operation}")(members)
         if operation != "ReceiveMessage" or answer["Messages"]:
             self.asked.append((operation, members))
         await self._changed()
         return Reply(200, encode(answer).encode(), {"content-type": "application/x-amz-json-1.0"})
+
+    @property
+    def is_running(self) -> bool:
+        return True
 
     async def close(self) -> None: ...
 

@@ -27,7 +27,7 @@ def test_attributes_of_a_message() -> None:
     )
     assert made["attributes"] == {"SentTimestamp": "5"}
     assert made["md5OfMessageAttributes"] == "d"
-    lists = {"stringListValues": [], "binaryListValues": []}
+    lists: dict[str, list[str]] = {"stringListValues": [], "binaryListValues": []}
     assert made["messageAttributes"] == {
         "n": {"stringValue": "1", **lists, "dataType": "Number"},
         "b": {"binaryValue": "AP8=", **lists, "dataType": "String"},

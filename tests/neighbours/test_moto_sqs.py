@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from moto.core.utils import unix_time_millis
 from moto.sqs import models
 
 from treadle.neighbours import moto_sqs
@@ -18,7 +19,7 @@ def backend(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_a_group_keeps_its_order_when_it_comes_again(backend: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = models.unix_time_millis()
+    now = unix_time_millis()
     monkeypatch.setattr(models, "unix_time_millis", lambda: now)
     backend.create_queue("q.fifo", {}, FifoQueue="true", ContentBasedDeduplication="true", VisibilityTimeout="5")
     for body, group in (("1", "a"), ("2", "a"), ("3", "b")):
