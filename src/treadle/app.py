@@ -32,6 +32,7 @@ from treadle.aws.extension.routes import TreadleExtension
 from treadle.aws.function_urls.site import FunctionUrlSite
 from treadle.aws.functions import service as function_service
 from treadle.aws.functions.code_tokens import CodeTokens
+from treadle.aws.functions.in_process import FunctionsInProcess
 from treadle.aws.job_services.composition import JobRoom
 from treadle.aws.job_services.services import JobServices
 from treadle.aws.passing import Passing
@@ -40,8 +41,7 @@ from treadle.aws.states.in_process import InProcess
 from treadle.aws.states.service import OPERATIONS, states_service
 from treadle.clock import Clock, SystemClock
 from treadle.config import Settings, is_loopback
-from treadle.datasets.objects import FileObjects, S3Objects
-from treadle.datasets.reading import Readers
+from treadle.datasets.places import Places
 from treadle.deliveries.attempts import Attempts
 from treadle.deliveries.event_sources import EventSources
 from treadle.deliveries.function_logs import FunctionLogs
@@ -65,6 +65,7 @@ from treadle.store.sqlite.store import SqliteStore
 from treadle.tasks.apigateway_invoke import ApiTasks
 from treadle.tasks.dispatch import Dispatch
 from treadle.tasks.http_invoke import HttpTasks
+from treadle.tasks.kubernetes import Clusters
 from treadle.tasks.roles import Roles
 from treadle.tasks.service_calls import ServiceCalls
 
@@ -183,6 +184,7 @@ class App:
             HttpTasks(web, settings.limits, settings.plain_http),
             ApiTasks(web, apis, settings.limits, own_host, aws_is_elsewhere=not services.emulated("apigateway")),
             Roles(services, execution_roles=settings.assume_roles),
+            Clusters(web, settings.limits),
         )
         runtime = Runtime(
             store=store,
@@ -201,12 +203,20 @@ class App:
             options=StatesOptions(limits=settings.limits),
         )
         step_functions = InProcess(service, runtime.ends)
-        targets = Targets(services, step_functions)
-        invocations = Invocations(functions, created, store, clock, settings.limits)
-        attempts = Attempts(invocations, targets, clock, settings.limits)
-        deliveries = Deliveries(store, attempts, clock, settings.limits)
+        deliveries = self._deliveries(store, clock, functions, created, Targets(services, step_functions))
         events = EventIntake(functions, deliveries)
-        tasks.connect(step_functions, events)
+        sources = EventSources(store, functions, services, settings.limits)
+        lambda_service = await function_service.function_service(
+            store=store,
+            functions=functions,
+            created=created,
+            sources=sources,
+            events=events,
+            services=services,
+            clock=clock,
+            limits=settings.limits,
+        )
+        tasks.connect(step_functions, events, FunctionsInProcess(lambda_service, local_url))
         self._parts.push_async_callback(tasks.ended)
         await runtime.start()
         self._parts.push_async_callback(runtime.close)
@@ -231,19 +241,8 @@ class App:
                 jobs=jobs,
             )
         )
-        sources = EventSources(store, functions, services, settings.limits)
         self._parts.push_async_callback(sources.close)
         await sources.open()
-        lambda_service = await function_service.function_service(
-            store=store,
-            functions=functions,
-            created=created,
-            sources=sources,
-            events=events,
-            services=services,
-            clock=clock,
-            limits=settings.limits,
-        )
         return Door(
             [service],
             settings.limits,
@@ -258,6 +257,13 @@ class App:
             jobs=jobs,
             on_failure=self._failed,
         )
+
+    def _deliveries(
+        self, store: Store, clock: Clock, functions: LocalFunctions, created: CreatedFunctions, targets: Targets
+    ) -> Deliveries:
+        limits = self._settings.limits
+        invocations = Invocations(functions, created, store, clock, limits)
+        return Deliveries(store, Attempts(invocations, targets, clock, limits), clock, limits)
 
     async def _open_store(self) -> Store:
         folder = self._settings.data_dir
@@ -333,13 +339,10 @@ class App:
         await moto.open()
         return neighbours
 
-    def _open_datasets(self, services: ServiceCalls) -> Readers:
-        settings = self._settings
-        readers = Readers(
-            lambda owner: S3Objects(services, owner), lambda: FileObjects(settings.dataset_folders), settings.limits
-        )
-        self._parts.callback(readers.close)
-        return readers
+    def _open_datasets(self, services: ServiceCalls) -> Places:
+        places = Places(services, self._settings.dataset_folders, self._settings.limits)
+        self._parts.callback(places.close)
+        return places
 
     async def _open_jobs(
         self,

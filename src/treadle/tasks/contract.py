@@ -133,12 +133,16 @@ class ServiceAnswer(Struct, frozen=True):
     request_id: str
 
 
-class StepFunctions(Protocol):
-    """Step Functions itself, as tasks call it: what its API does, without the wire."""
+class OwnService(Protocol):
+    """A service that this server is itself, as tasks call it: what its API does, without the wire."""
 
     async def call(self, operation: str, request: dict[str, Any], *, account: str, region: str) -> ServiceAnswer:
         """Carry out an operation; the effect is on disk when this returns. Raises ServiceFault."""
         ...
+
+
+class StepFunctions(OwnService, Protocol):
+    """Step Functions itself."""
 
     def execution_arn(self, machine_arn: str, name: str) -> str:
         """Of the Standard execution of this name. `machine_arn` may have a version or an alias."""

@@ -34,13 +34,15 @@ from treadle.tasks import (
     start_execution,
 )
 from treadle.tasks.apigateway_invoke import ApiTasks
-from treadle.tasks.contract import EventInvocations, StepFunctions, TaskOutcome, TaskRequest
+from treadle.tasks.contract import EventInvocations, OwnService, StepFunctions, TaskOutcome, TaskRequest
 from treadle.tasks.function import run_function
 from treadle.tasks.http_invoke import HttpTasks
 from treadle.tasks.integration_table import INVOKE_MODEL
 from treadle.tasks.integrations import Integration
 from treadle.tasks.invoke_model import run_invoke_model
 from treadle.tasks.jobs import JobTask, run_job
+from treadle.tasks.kubernetes import Clusters, call_problem
+from treadle.tasks.kubernetes_jobs import run_job_problem, run_kubernetes_job
 from treadle.tasks.lambda_invoke import run_lambda_invoke
 from treadle.tasks.optimised import integration_of, run_optimised
 from treadle.tasks.roles import RoleRefused, Roles
@@ -66,7 +68,15 @@ class _Task(Struct, frozen=True):
     stopping: Callable[[], bool]
     http: HttpTasks | None
     apis: ApiTasks | None
+    clusters: Clusters | None
     events: EventInvocations | None
+    own_lambda: OwnService | None
+
+    @property
+    def lambda_api(self) -> OwnService:
+        if self.own_lambda is None:
+            raise RuntimeError("tasks were not connected to Lambda")
+        return self.own_lambda
 
     @property
     def api(self) -> StepFunctions:
@@ -113,6 +123,15 @@ async def _run_step_functions(operation: OperationModel, task: _Task) -> TaskOut
     return await run_sdk_call(task.request, operation, call)
 
 
+async def _run_lambda(operation: OperationModel, task: _Task) -> TaskOutcome:
+    async def call(body: dict[str, Any]) -> dict[str, Any]:
+        request = task.request
+        answer = await task.lambda_api.call(operation.name, body, account=request.account, region=request.region)
+        return answer.members
+
+    return await run_sdk_call(task.request, operation, call)
+
+
 async def _run_sdk(operation: OperationModel, task: _Task) -> TaskOutcome:
     async def call(body: dict[str, Any]) -> dict[str, Any]:
         request = task.request
@@ -154,9 +173,25 @@ def _run_api(task: _Task) -> Awaitable[TaskOutcome]:
     return task.apis.run(task.request, task.calls)
 
 
+def _run_cluster_call(task: _Task) -> Awaitable[TaskOutcome]:
+    if task.clusters is None:
+        raise RuntimeError("tasks were not connected to clusters")
+    return task.clusters.run_call(task.request, task.calls)
+
+
+def _run_cluster_job(task: _Task) -> Awaitable[TaskOutcome]:
+    if task.clusters is None:
+        raise RuntimeError("tasks were not connected to clusters")
+    return run_kubernetes_job(task.job_task, task.clusters, task.calls)
+
+
 _INTEGRATIONS: Mapping[tuple[str, str], Perform] = {
     ("apigateway", "invoke"): _run_api,
     ("apigateway", "invoke.waitForTaskToken"): _run_api,
+    ("eks", "call"): _run_cluster_call,
+    ("eks", "runJob"): _run_cluster_job,
+    ("eks", "runJob.sync"): _run_cluster_job,
+    ("eks", "runJob.waitForTaskToken"): _run_cluster_job,
     ("http", "invoke"): _run_http,
     ("lambda", "invoke"): _run_lambda_invoke,
     ("lambda", "invoke.waitForTaskToken"): _run_lambda_invoke,
@@ -170,11 +205,16 @@ _INTEGRATIONS: Mapping[tuple[str, str], Perform] = {
 _PROBLEMS: Mapping[tuple[str, str], Check] = {
     ("apigateway", "invoke"): apigateway_invoke.problem,
     ("bedrock", "invokeModel"): invoke_model.problem,
+    ("eks", "call"): call_problem,
+    ("eks", "runJob"): run_job_problem,
     ("http", "invoke"): http_request.problem,
     ("lambda", "invoke"): lambda_invoke.problem,
     ("states", "startExecution"): start_execution.problem,
 }
 """By the resourceType and the action."""
+
+_LAMBDA = "lambda"
+"""botocore's name of the service that Treadle is itself, beside Step Functions."""
 
 _log = logging.getLogger(__name__)
 
@@ -190,27 +230,36 @@ class Dispatch:
         http: HttpTasks | None = None,
         apis: ApiTasks | None = None,
         roles: Roles | None = None,
+        clusters: Clusters | None = None,
     ) -> None:
         """`services`: the others that tasks may call; None: there are none."""
         self._http = http
         self._apis = apis
         self._roles = roles
+        self._clusters = clusters
         self._functions = functions
         self._services = services
         self._limits = limits
         self._step_functions: StepFunctions | None = None
         self._events: EventInvocations | None = None
+        self._own_lambda: OwnService | None = None
         self._tasks: dict[str, asyncio.Task[TaskOutcome]] = {}
         self._ending: set[asyncio.Task[TaskOutcome]] = set()
         """Cancelled, and not at their end yet."""
         self._looks = asyncio.Semaphore(limits.job_polls_at_once)
         self._stopping = False
 
-    def connect(self, step_functions: StepFunctions, events: EventInvocations | None = None) -> None:
-        """What tasks call that call Step Functions, or invoke functions asynchronously. Before the first of them
-        runs."""
+    def connect(
+        self,
+        step_functions: StepFunctions,
+        events: EventInvocations | None = None,
+        own_lambda: OwnService | None = None,
+    ) -> None:
+        """What tasks call that call Step Functions, invoke functions asynchronously, or call Lambda. Before the first
+        of them runs."""
         self._step_functions = step_functions
         self._events = events
+        self._own_lambda = own_lambda
 
     def run(self, request: TaskRequest, report: Report) -> None:
         if request.token in self._tasks:
@@ -231,7 +280,9 @@ class Dispatch:
             lambda: self._stopping,
             self._http,
             self._apis,
+            self._clusters,
             self._events,
+            self._own_lambda,
         )
         task = asyncio.get_running_loop().create_task(self._perform(work))
         self._tasks[request.token] = task
@@ -305,7 +356,8 @@ def _client(resource: Resource) -> str | None:
     if integration is not None:
         return integration.service.client
     operation = operation_of(resource)
-    return None if operation is None else str(operation.service_model.service_name)
+    client = None if operation is None else str(operation.service_model.service_name)
+    return None if client == _LAMBDA else client
 
 
 def _performer(resource: Resource, known: Known) -> Perform | None:
@@ -318,6 +370,8 @@ def _performer(resource: Resource, known: Known) -> Perform | None:
     if integration is not None and known(integration.service.client):
         return partial(_run_optimised, integration)
     operation = operation_of(resource)
+    if operation is not None and operation.service_model.service_name == _LAMBDA:
+        return partial(_run_lambda, operation)
     if operation is not None and known(operation.service_model.service_name):
         return partial(_run_sdk, operation)
     return _INTEGRATIONS.get((resource.resource_type, resource.resource))
