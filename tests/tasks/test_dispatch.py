@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from treadle.document import Document
 from treadle.language.resources import parse_resource
-from treadle.tasks.contract import TaskOutcome
+from treadle.tasks.contract import ServiceAnswer, TaskOutcome
 from treadle.tasks.dispatch import Dispatch
 
 from .fake_service import FakeService
+from .fake_step_functions import FakeStepFunctions
 from .fakes import FUNCTION, INVOKE, FakeFunctions, request
 
 
@@ -48,6 +50,25 @@ async def test_routes_integrations() -> None:
     outcome = await reports.next()
     assert outcome.output is not None
     assert outcome.output.value["Payload"] == 7
+
+
+class FakeLambda:
+    """Answers with the call itself."""
+
+    async def call(self, operation: str, request: dict[str, Any], *, account: str, region: str) -> ServiceAnswer:
+        return ServiceAnswer({"Description": f"{operation} {request} {account} {region}"}, "id")
+
+
+async def test_routes_to_lambda_itself() -> None:
+    reports = Reports()
+    dispatch = Dispatch(FakeFunctions())
+    dispatch.connect(FakeStepFunctions(), None, FakeLambda())
+    resource = "arn:aws:states:::aws-sdk:lambda:getFunctionConfiguration"
+    dispatch.run(request(resource, {"FunctionName": "pay"}), reports)
+    outcome = await reports.next()
+    assert outcome.output is not None
+    described = "GetFunctionConfiguration {'FunctionName': 'pay'} 123456789012 eu-west-1"
+    assert outcome.output.value == {"Description": described}
 
 
 async def test_cancel_ends_the_work_and_reports_nothing() -> None:
@@ -117,14 +138,11 @@ async def test_a_bug_fails_the_task_and_is_logged(caplog: pytest.LogCaptureFixtu
         ("arn:aws:states:::eks:runJob.sync", "Treadle does not run 'eks:runJob.sync' tasks yet"),
         (INVOKE + ".waitForTaskToken", None),
         (INVOKE + ".sync", "Treadle does not run 'lambda:invoke.sync' tasks yet"),
-        (
-            "arn:aws:states:::aws-sdk:lambda:invoke",
-            "Nobody answers for 'lambda' at this server: AWS_ENDPOINT_URL_LAMBDA names an endpoint for it",
-        ),
         ("arn:aws:states:eu-west-1:123456789012:activity:a", None),
         ("arn:aws:states:::states:startExecution", None),
         ("arn:aws:states:::states:startExecution.sync:2", None),
         ("arn:aws:states:::aws-sdk:sfn:describeExecution", None),
+        ("arn:aws:states:::aws-sdk:lambda:getFunction", None),
         ("arn:aws:states:::aws-sdk:sfn:startExecution.waitForTaskToken", None),
         ("arn:aws:states:::aws-sdk:sfn:StartExecution", "Treadle does not run 'aws-sdk:sfn:StartExecution' tasks yet"),
     ],
