@@ -11,6 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 import expressions
+import functions as lambda_functions
+import integrations
 import workloads
 from figures import HEADER, Figure
 from machine import facts
@@ -26,17 +28,25 @@ _SERVED: dict[str, Callable[[Server], Iterator[Figure]]] = {
     "w3": lambda server: workloads.inline_map(server, rounds=7),
     "map": lambda server: workloads.distributed_map(server, "EXPRESS", rounds=2, items=100_000),
     "map-standard": lambda server: workloads.distributed_map(server, "STANDARD", rounds=2, items=20_000),
+    "call": lambda server: integrations.call_overhead(server, rounds=7),
+    "callbacks": lambda server: integrations.callbacks(server),
     "function": lambda server: workloads.function_tasks(server, rounds=50),
 }
 """Each against a fresh server."""
 
-_WORKLOADS = ("start", *_SERVED, "expressions")
+_WORKLOADS = ("start", *_SERVED, "lambda", "expressions")
 
 
-def _figures(chosen: list[str], scratch: Path, functions: Path) -> Iterator[Figure]:
+def _figures(chosen: list[str], scratch: Path, functions: Path, ministack: Path | None) -> Iterator[Figure]:
     for name in chosen:
         if name == "start":
             yield from workloads.startup(scratch, functions, _STARTS)
+        elif name == "lambda":
+            with serving(scratch, functions) as server:
+                yield from lambda_functions.functions(server.port, "Treadle")
+            if ministack is not None:
+                with lambda_functions.ministack(ministack) as port:
+                    yield from lambda_functions.functions(port, "MiniStack")
         elif name == "expressions":
             yield from expressions.expressions(rounds=11)
         else:
@@ -50,6 +60,7 @@ def main() -> None:
     parser.add_argument(
         "--dir", default="/var/tmp", metavar="DIR", help="a folder on the disk to measure [%(default)s]"
     )
+    parser.add_argument("--ministack", type=Path, metavar="FILE", help="measure MiniStack, whose command this is, too")
     parser.add_argument("workloads", nargs="*", metavar="WORKLOAD", help=f"of {', '.join(_WORKLOADS)} [all]")
     arguments = parser.parse_args()
     if unknown := set(arguments.workloads) - set(_WORKLOADS):
@@ -64,7 +75,7 @@ def main() -> None:
         print(f"Treadle {version('treadle')}; " + "; ".join(f"{name} {value}" for name, value in machine.items()))
         print(HEADER)
         figures = []
-        for figure in _figures(arguments.workloads or list(_WORKLOADS), scratch, functions):
+        for figure in _figures(arguments.workloads or list(_WORKLOADS), scratch, functions, arguments.ministack):
             print(figure.row(), flush=True)
             figures.append(figure)
     print(f"{time.monotonic() - began:.0f} seconds")

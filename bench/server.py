@@ -32,13 +32,13 @@ class Server:
 def serving(scratch: Path, functions: Path) -> Iterator[Server]:
     """The server, ready for requests; it is stopped and its data removed afterwards."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("TREADLE_")}
-    port = _free_port()
+    port = free_port()
     with tempfile.TemporaryDirectory(dir=scratch) as data:
         command = [sys.executable, "-m", "treadle", "start", "--port", str(port), "--data", data]
         began = time.perf_counter()
         process = subprocess.Popen([*command, "--functions", str(functions)], env=environ, stdout=subprocess.DEVNULL)
         try:
-            _until_healthy(process, port)
+            until_healthy(process, port)
             yield Server(port, process.pid, time.perf_counter() - began)
         finally:
             process.send_signal(signal.SIGINT)
@@ -49,25 +49,25 @@ def serving(scratch: Path, functions: Path) -> Iterator[Server]:
                 process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 
 
-def _until_healthy(process: subprocess.Popen[bytes], port: int) -> None:
+def until_healthy(process: subprocess.Popen[bytes], port: int, path: str = "/_treadle/health") -> None:
     deadline = time.monotonic() + _START_SECONDS_MAX
-    while not _is_healthy(port):
+    while not _is_healthy(port, path):
         if process.poll() is not None:
-            raise RuntimeError(f"treadle start ended with status {process.returncode}")
+            raise RuntimeError(f"the server ended with status {process.returncode}")
         if time.monotonic() > deadline:
-            raise TimeoutError(f"treadle start was not ready after {_START_SECONDS_MAX} seconds")
+            raise TimeoutError(f"the server was not ready after {_START_SECONDS_MAX} seconds")
         time.sleep(_POLL_SECONDS)
 
 
-def _is_healthy(port: int) -> bool:
+def _is_healthy(port: int, path: str) -> bool:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_START_SECONDS_MAX)
     try:
-        connection.request("GET", "/_treadle/health")
+        connection.request("GET", path)
         return connection.getresponse().status == 200
     except OSError:
         return False
