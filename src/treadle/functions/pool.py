@@ -51,7 +51,7 @@ class _Fleet:
         self.slow = False
         """A start took longer than the init phase: workers are started under the time-out of an invocation."""
         self.retired = False
-        """Nobody is to have the workers that are there now."""
+        """The function is not what it was: its workers end when nobody waits for one any more."""
 
     def unmet(self) -> int:
         """How many waiting invocations no worker is on its way for, or how many kept workers are missing."""
@@ -70,7 +70,7 @@ class _Fleet:
         return not self.kept or len(self.workers) > self.kept
 
     def is_current(self, worker: Worker) -> bool:
-        return not self.retired and worker.function.version == self.function.version
+        return worker.function.version == self.function.version
 
     def waits_since(self) -> float:
         """Who has waited longest goes first; a worker that nobody waits for comes last."""
@@ -114,11 +114,13 @@ class Pool:
         await asyncio.gather(*[worker.exited for worker in self._leaving])
 
     def retire(self, prefix: str) -> None:
-        """End the workers of functions whose key, and a colon, begins with `prefix`, those that are busy after their invocation: what
-        they run is not what the function is any more."""
+        """End the workers of functions whose key, and a colon, begins with `prefix`, as soon as no invocation needs
+        them: what they run is not what the function is any more."""
         for fleet in list(self._fleets.values()):
-            if f"{fleet.function.key}:".startswith(prefix) and not fleet.queue:
-                fleet.retired, fleet.kept = True, 0
+            if not f"{fleet.function.key}:".startswith(prefix):
+                continue
+            fleet.retired, fleet.kept = True, 0
+            if not fleet.queue:
                 for worker in list(fleet.workers):
                     if worker.state != "busy":
                         worker.end()
@@ -179,6 +181,8 @@ class Pool:
             worker.end()
         elif fleet.queue:
             worker.begin(fleet.queue.popleft())
+        elif fleet.retired:
+            worker.end()
         else:
             fleet.idle.append(worker)
             self._balance()  # another function may be waiting for a slot

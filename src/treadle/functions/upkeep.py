@@ -81,6 +81,10 @@ class Upkeep:
 
     def changed(self, arn: str) -> None:
         """Something of the function with this (unqualified) ARN is not what it was."""
+        for known in [known for known in self._keys if known[0] == arn]:
+            del self._keys[known]
+        for known in [known for known in self._failures if known[0] == arn]:
+            del self._failures[known]
         self._changed.add(arn)
         self._wake.set()
 
@@ -109,10 +113,6 @@ class Upkeep:
 
     async def _keep(self, arn: str) -> None:
         """Have the pool keep workers for one function as its configurations say."""
-        for known in [known for known in self._keys if known[0] == arn]:
-            del self._keys[known]
-        for known in [known for known in self._failures if known[0] == arn]:
-            del self._failures[known]
         wanted: dict[str, Function] = {}
         amounts: Counter[str] = Counter()
         for config in await self._store.function_configs(arn, PROVISIONED):
