@@ -55,8 +55,26 @@ def correct() -> None:
                 raise models.ValidationException(text)
         put_targets(self, name, event_bus_arn, targets)
 
+    put_events = models.EventsBackend.put_events
+
+    def checked_events(self: Any, events: list[dict[str, Any]]) -> Any:
+        """moto refuses a Detail that is no JSON. AWS also one that is no object. (Recorded:
+        services/events_task_service--put_events_mixed_malformed_detail.)"""
+        return put_events(
+            self, [each if _is_object(each.get("Detail")) else {**each, "Detail": "{"} for each in events]
+        )
+
+    models.EventsBackend.put_events = checked_events
     models.EventPatternParser.parse = checked_parse
     models.EventsBackend.put_targets = checked_put
+
+
+def _is_object(detail: str | None) -> bool:
+    """Or nothing at all, for which there is another error."""
+    try:
+        return not detail or isinstance(json.loads(detail), dict)
+    except ValueError:
+        return False
 
 
 @lru_cache(maxsize=1_000)
