@@ -14,7 +14,7 @@ from treadle.aws.functions.layers import NO_LAYERS, ChosenLayers, chosen_layers
 from treadle.aws.functions.tag_rules import check_tags
 from treadle.aws.functions.versions import delete_version, latest_of
 from treadle.functions.archives import ArchiveError
-from treadle.functions.created import FunctionSettings, settings_of
+from treadle.functions.created import FunctionSettings, settings_of, version_number
 from treadle.functions.runtimes import RuntimeMissingError, check_code
 from treadle.store.contract import Conflict
 from treadle.store.function_contract import LATEST, FunctionVersion
@@ -186,6 +186,7 @@ async def delete_function(call: Call, request: dict[str, Any]) -> dict[str, Any]
             backend.functions.retire(named.arn)
         else:
             await delete_version(call, named)
+            backend.functions.retire(named.arn, version_number(named.qualifier))
         backend.changed(named.arn)
     return {"StatusCode": 204}
 
