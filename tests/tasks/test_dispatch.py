@@ -135,7 +135,7 @@ async def test_a_bug_fails_the_task_and_is_logged(caplog: pytest.LogCaptureFixtu
             "arn:aws:states:::mediaconvert:createJob.sync",
             "Nobody answers for 'mediaconvert' at this server: AWS_ENDPOINT_URL_MEDIACONVERT names an endpoint for it",
         ),
-        ("arn:aws:states:::eks:runJob.sync", "Treadle does not run 'eks:runJob.sync' tasks yet"),
+        ("arn:aws:states:::eks:runJob.sync", None),
         (INVOKE + ".waitForTaskToken", None),
         (INVOKE + ".sync", "Treadle does not run 'lambda:invoke.sync' tasks yet"),
         ("arn:aws:states:eu-west-1:123456789012:activity:a", None),

@@ -58,7 +58,7 @@ def test_which_actions_there_are(resource: str, known: bool) -> None:
         ("http:invoke", ["ApiEndpoint", "Method", "Url"], ["Url"]),
         ("aws-sdk:s3:listBuckets", ["Prefix", "bucket"], ["bucket"]),
         ("aws-sdk:rds:describeDBInstances", ["DbInstanceIdentifier", "DBInstanceIdentifier"], []),
-        ("eks:runJob", ["Anything"], []),
+        ("eks:runJob", ["Job", "Anything"], ["Anything"]),
     ],
 )
 def test_which_parameters_there_are(resource: str, fields: list[str], unknown: list[str]) -> None:

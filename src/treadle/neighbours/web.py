@@ -12,6 +12,7 @@ import asyncio
 import ssl
 import urllib.request
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -35,6 +36,8 @@ class WebRequest(Struct, frozen=True, kw_only=True):
     """Encoded as it is to be sent."""
     headers: list[tuple[str, str]]
     body: bytes | None = None
+    authority: str | None = None
+    """The certificate, in PEM, of who must have signed that of the host, in place of those of this machine."""
 
 
 class WebAnswer(Struct, frozen=True, kw_only=True):
@@ -84,6 +87,7 @@ class Web:
             headers=CIMultiDict(request.headers),
             data=request.body,
             proxy=self._proxy(request.url),
+            ssl=True if request.authority is None else _trusting(request.authority),
             allow_redirects=False,
         ) as response:
             body = bytearray()
@@ -122,6 +126,12 @@ class Web:
         if urllib.request.proxy_bypass_environment(parts.netloc, self._proxies):  # type: ignore[attr-defined]
             return None
         return self._proxies.get(parts.scheme)
+
+
+@lru_cache(maxsize=64)
+def _trusting(authority: str) -> ssl.SSLContext:
+    """Raises OSError, ValueError."""
+    return ssl.create_default_context(cadata=authority)
 
 
 def _reason(error: Exception) -> str:

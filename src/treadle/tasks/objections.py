@@ -19,6 +19,8 @@ from botocore.model import OperationModel
 from treadle.language.integrations import unrecognized
 from treadle.language.resources import Resource
 from treadle.tasks import apigateway_invoke, http_request, invoke_model, lambda_invoke, start_execution
+from treadle.tasks.kubernetes import CALL
+from treadle.tasks.kubernetes_jobs import RUN_JOB
 from treadle.tasks.optimised import integration_of
 from treadle.tasks.parameters import unsupported
 from treadle.tasks.sdk_call import operation_of
@@ -45,6 +47,8 @@ _UNSUPPORTED = frozenset({("sts", "AssumeRole"), ("sts", "AssumeRoleWithSAML"), 
 _PARAMETERS: Mapping[tuple[str, str], Callable[[], Collection[str]]] = {
     ("apigateway", "invoke"): lambda: apigateway_invoke.FIELDS,
     ("bedrock", "invokeModel"): invoke_model.parameter_names,
+    ("eks", "call"): lambda: CALL,
+    ("eks", "runJob"): lambda: RUN_JOB,
     ("http", "invoke"): lambda: http_request.FIELDS,
     ("lambda", "invoke"): lambda: lambda_invoke.PARAMETERS,
     ("states", "startExecution"): lambda: start_execution.PARAMETERS,
