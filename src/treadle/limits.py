@@ -94,6 +94,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """The manifest.json of an S3 inventory (a bound of ours)."""
     reader_parquet_bytes: int = 5 * 1_073_741_824
     """A Parquet object, of which a temporary copy is made."""
+    result_file_bytes: int = 5 * 1_073_741_824
+    """One file of results that a ResultWriter writes; then another begins."""
+    result_part_bytes: int = 8 * 1_048_576
+    """Of such a file: what is in memory, and sent to S3 as one part."""
     reader_threads: int = 4
     """Threads that parse what ItemReaders read, for all map runs together."""
     diagnostics: int = 100
@@ -255,6 +259,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     Lambda's Invoke, 900 seconds; a task's own TimeoutSeconds may end it sooner.)"""
     neighbour_connections: int = 256
     """Connections to one neighbour; further requests wait their turn."""
+    neighbour_calls: int = 192
+    """Calls of tasks that one neighbour is asked at once. Fewer than there are connections, so that requests of clients
+    need not wait until ten thousand tasks have been served."""
     neighbour_header_bytes: int = 65_536
     """One header of a neighbour's answer."""
     neighbour_signed_bytes: int = 16 * 1_048_576
@@ -289,7 +296,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     job_poll_milliseconds_min: int = 20
     """A task that waits for a job asks for it in intervals of a tenth of the time that it has waited: at least this..."""
     job_poll_seconds_max: int = 30
-    """... and at most this."""
+    """... and at most this, or longer if so many tasks wait that they would ask more often than"""
+    job_polls_per_second: int = 100
+    """this, all together."""
     job_polls_at_once: int = 32
     """Tasks that ask for their jobs at the same time; others wait their turn."""
     job_missing_polls: int = 5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from treadle.neighbours.contract import Neighbour, NeighbourUnavailable
 from treadle.neighbours.directory import Neighbours
 from treadle.tasks.contract import TaskOutcome
 from treadle.tasks.integration_table import INTEGRATIONS
-from treadle.tasks.jobs import JobTask, run_job
+from treadle.tasks.jobs import JobTask, Looks, run_job
 from treadle.tasks.service_calls import ServiceCalls
 from treadle.tasks.service_jobs import ServiceJob
 
@@ -23,7 +24,13 @@ from .fake_neighbour import HOST, FakeNeighbour
 from .fake_service import Answer, FakeService
 from .fakes import request
 
-LIMITS = replace(DEFAULT_LIMITS, job_poll_milliseconds_min=1, job_poll_seconds_max=0, job_cancel_seconds=1)
+LIMITS = replace(
+    DEFAULT_LIMITS,
+    job_poll_milliseconds_min=1,
+    job_polls_per_second=10_000,
+    job_poll_seconds_max=0,
+    job_cancel_seconds=1,
+)
 TOKEN = "the-token"
 
 
@@ -45,7 +52,7 @@ class Run:
         task = JobTask(
             request=asked,
             limits=limits,
-            looks=asyncio.Semaphore(1),
+            looks=Looks(LIMITS),
             submitted=self.reported.append,
             stopping=lambda: self.stopping,
         )
@@ -254,3 +261,24 @@ async def test_a_server_that_stops_cancels_nothing() -> None:
     run.stopping = True
     await run.cancel()
     assert service.times("StopQueryExecution") == 0
+
+
+@pytest.mark.parametrize(
+    ("jobs", "waited", "pause"),
+    [
+        (1, 0, 0.02),
+        (1, 0.1, 0.02),
+        (1, 60, 6),
+        (1, 3_600, 30),
+        (3_000, 3_600, 30),
+        (10_000, 60, 6),
+        (10_000, 3_600, 100),
+    ],
+)
+def test_how_often_jobs_are_looked_at(jobs: int, waited: float, pause: float) -> None:
+    looks = Looks(DEFAULT_LIMITS)
+    with ExitStack() as waiting:
+        for _ in range(jobs):
+            waiting.enter_context(looks.waiting())
+        assert looks.pause(waited) == pause
+    assert looks.pause(3_600) == 30

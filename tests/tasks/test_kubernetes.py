@@ -16,7 +16,7 @@ from treadle.document import Document, decode
 from treadle.limits import DEFAULT_LIMITS
 from treadle.neighbours.web import Web
 from treadle.tasks.contract import TaskOutcome
-from treadle.tasks.jobs import JobTask
+from treadle.tasks.jobs import JobTask, Looks
 from treadle.tasks.kubernetes import Clusters, call_problem
 from treadle.tasks.kubernetes_jobs import run_job_problem, run_kubernetes_job
 
@@ -24,7 +24,7 @@ from .fake_cluster import JOBS, FakeCluster
 from .fake_service import FakeService
 from .fakes import request
 
-LIMITS = replace(DEFAULT_LIMITS, job_poll_milliseconds_min=1, job_poll_seconds_max=0)
+LIMITS = replace(DEFAULT_LIMITS, job_poll_milliseconds_min=1, job_polls_per_second=10_000, job_poll_seconds_max=0)
 JOB = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"generateName": "pi-"}, "spec": {}}
 SCHEDULED = 1_700_000_000_123
 """In milliseconds: within the second in which the fake cluster makes every Job."""
@@ -70,7 +70,7 @@ class Run:
         task = JobTask(
             request=asked,
             limits=LIMITS,
-            looks=asyncio.Semaphore(1),
+            looks=Looks(LIMITS),
             submitted=self.reported.append,
             stopping=lambda: False,
         )

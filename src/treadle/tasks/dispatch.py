@@ -40,7 +40,7 @@ from treadle.tasks.http_invoke import HttpTasks
 from treadle.tasks.integration_table import INVOKE_MODEL
 from treadle.tasks.integrations import Integration
 from treadle.tasks.invoke_model import run_invoke_model
-from treadle.tasks.jobs import JobTask, run_job
+from treadle.tasks.jobs import JobTask, Looks, run_job
 from treadle.tasks.kubernetes import Clusters, call_problem
 from treadle.tasks.kubernetes_jobs import run_job_problem, run_kubernetes_job
 from treadle.tasks.lambda_invoke import run_lambda_invoke
@@ -64,7 +64,7 @@ class _Task(Struct, frozen=True):
     limits: Limits
     report: Report
     """Of what is submitted. What the task ends with is what it returns."""
-    looks: asyncio.Semaphore
+    looks: Looks
     stopping: Callable[[], bool]
     http: HttpTasks | None
     apis: ApiTasks | None
@@ -246,7 +246,7 @@ class Dispatch:
         self._tasks: dict[str, asyncio.Task[TaskOutcome]] = {}
         self._ending: set[asyncio.Task[TaskOutcome]] = set()
         """Cancelled, and not at their end yet."""
-        self._looks = asyncio.Semaphore(limits.job_polls_at_once)
+        self._looks = Looks(limits)
         self._stopping = False
 
     def connect(

@@ -9,8 +9,9 @@ the request comes with it, and only the looking goes on.  A server that dies bet
 again, with the same idempotency token where the operation has one, and the task's token in a header (`ServiceCalls`).
 
 How often a job is looked at follows from how long it has been waited for: so the end of a short one is seen in
-milliseconds, that of a long one within a tenth of its time, and thousands of long ones are cheap.  A look that fails
-is repeated: the service may be restarting.  Only a job that is not there, time after time, is given up.
+milliseconds, that of a long one within a tenth of its time; and from how many are waited for, so that thousands of
+long ones are cheap.  A look that fails is repeated: the service may be restarting.  Only a job that is not there, time
+after time, is given up.
 
 A task that is cancelled cancels its job, also one that is about to begin; a server that stops leaves it alone.
 
@@ -21,7 +22,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -67,13 +69,41 @@ class Work(Protocol):
         ...
 
 
+class Looks:
+    """When the tasks of a server look at their jobs."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._at_once = asyncio.Semaphore(limits.job_polls_at_once)
+        self._jobs = 0
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """For one more job."""
+        self._jobs += 1
+        try:
+            yield
+        finally:
+            self._jobs -= 1
+
+    def pause(self, waited: float) -> float:
+        """Seconds to the next look at a job that has been waited for so long."""
+        limits = self._limits
+        most = max(limits.job_poll_seconds_max, self._jobs / limits.job_polls_per_second)
+        return min(max(waited / 10, limits.job_poll_milliseconds_min / 1_000), most)
+
+    async def look(self, work: Work, answer: Any) -> TaskOutcome | None:
+        """As `Work.look`."""
+        async with self._at_once:
+            return await work.look(answer)
+
+
 class JobTask(Struct, frozen=True, kw_only=True):
     """What a task that waits for a job needs, whatever job it is."""
 
     request: TaskRequest
     limits: Limits
-    looks: asyncio.Semaphore
-    """Of all tasks together: how many may look at once."""
+    looks: Looks
     submitted: Callable[[Document], None]
     """Told what the service answered to the request."""
     stopping: Callable[[], bool]
@@ -87,7 +117,8 @@ async def run_job(task: JobTask, work: Work) -> TaskOutcome:
         answer = await asyncio.shield(submitting)
         if task.request.submitted is None:
             task.submitted(answer)
-        return await _end(task, work, answer.value)
+        with task.looks.waiting():
+            return await _end(task, work, answer.value)
     except asyncio.CancelledError:
         if task.stopping():
             submitting.cancel()
@@ -103,21 +134,18 @@ async def _submit(task: JobTask, work: Work) -> Document:
 
 
 async def _end(task: JobTask, work: Work, answer: Any) -> TaskOutcome:
-    limits = task.limits
     loop = asyncio.get_running_loop()
     begun, missing = loop.time(), 0
     while True:
-        pause = max((loop.time() - begun) / 10, limits.job_poll_milliseconds_min / 1_000)
-        await asyncio.sleep(min(pause, limits.job_poll_seconds_max))
+        await asyncio.sleep(task.looks.pause(loop.time() - begun))
         try:
-            async with task.looks:
-                ended = await work.look(answer)
+            ended = await task.looks.look(work, answer)
         except NeighbourUnavailable as error:
             _log.info("%s is going to look at its job again: %s", task.request.execution_arn, error)
             continue
         except JobMissing as error:
             missing += 1
-            if missing == limits.job_missing_polls:
+            if missing == task.limits.job_missing_polls:
                 return error.outcome
             continue
         missing = 0
