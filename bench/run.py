@@ -29,7 +29,7 @@ _SERVED: dict[str, Callable[[Server], Iterator[Figure]]] = {
     "map": lambda server: workloads.distributed_map(server, "EXPRESS", rounds=2, items=100_000),
     "map-standard": lambda server: workloads.distributed_map(server, "STANDARD", rounds=2, items=20_000),
     "call": lambda server: integrations.call_overhead(server, rounds=7),
-    "callbacks": lambda server: integrations.callbacks(server),
+    "callbacks": integrations.callbacks,
     "function": lambda server: workloads.function_tasks(server, rounds=50),
 }
 """Each against a fresh server."""

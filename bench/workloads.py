@@ -44,7 +44,7 @@ def startup(scratch: Path, functions: Path, starts: int) -> Iterator[Figure]:
 
 def express(server: Server, rounds: int, requests: int) -> Iterator[Figure]:
     client = Client(server.port)
-    machine = _create(client, _chain(1), "EXPRESS")
+    machine = create(client, chain(1), "EXPRESS")
     p50, p99 = [], []
     for number in range(rounds + 1):
         seconds = []
@@ -64,7 +64,7 @@ def express(server: Server, rounds: int, requests: int) -> Iterator[Figure]:
 def chains(server: Server, rounds: int, executions: int, states: int = 5) -> Iterator[Figure]:
     """W1: short executions, started and awaited by many clients at once."""
     client = Client(server.port)
-    machine = _create(client, _chain(states))
+    machine = create(client, chain(states))
     client.close()
     per_second, cpu = [], []
     for number in range(rounds + 1):
@@ -106,7 +106,7 @@ async def _describe(client: AsyncClient, execution: str) -> Any:
 
 def long_chain(server: Server, rounds: int, states: int = 500) -> Iterator[Figure]:
     """W2: one execution, one state after another."""
-    samples = _durations(server, _chain(states), {}, 2 * states + 2, rounds)
+    samples = _durations(server, chain(states), {}, 2 * states + 2, rounds)
     yield Figure(f"W2: one execution of {states} Pass", "ms", samples)
 
 
@@ -114,7 +114,7 @@ def inline_map(server: Server, rounds: int, items: int = 1_000) -> Iterator[Figu
     """W3: one inline Map; AWS's cap of 40 iterations at once is in force."""
     definition = {
         "StartAt": "Each",
-        "States": {"Each": {"Type": "Map", "ItemsPath": "$.items", "ItemProcessor": _chain(1), "End": True}},
+        "States": {"Each": {"Type": "Map", "ItemsPath": "$.items", "ItemProcessor": chain(1), "End": True}},
     }
     samples = _durations(server, definition, {"items": list(range(items))}, 4 * items + 6, rounds)
     yield Figure(f"W3: inline Map of {items:,} items, one Pass each", "ms", samples)
@@ -123,11 +123,11 @@ def inline_map(server: Server, rounds: int, items: int = 1_000) -> Iterator[Figu
 def distributed_map(server: Server, kind: str, rounds: int, items: int) -> Iterator[Figure]:
     """One Distributed Map, from its start until its end; 0 is what each child answers, so that the result fits."""
     client = Client(server.port)
-    processor = {**_chain(1, {"Type": "Pass", "Output": 0}), "ProcessorConfig": _distributed(kind)}
+    processor = {**chain(1, {"Type": "Pass", "Output": 0}), "ProcessorConfig": _distributed(kind)}
     state = {"Type": "Map", "Items": "{% [1..$states.input.items] %}", "ItemProcessor": processor, "End": True}
-    machine = _create(client, {"QueryLanguage": "JSONata", "StartAt": "Each", "States": {"Each": state}})
-    _duration(client, machine, f'{{"items":{items // 10}}}', _POLL_SECONDS_MAX)
-    per_second = [items / _duration(client, machine, f'{{"items":{items}}}', _POLL_SECONDS_MAX) for _ in range(rounds)]
+    machine = create(client, {"QueryLanguage": "JSONata", "StartAt": "Each", "States": {"Each": state}})
+    duration(client, machine, f'{{"items":{items // 10}}}', _POLL_SECONDS_MAX)
+    per_second = [items / duration(client, machine, f'{{"items":{items}}}', _POLL_SECONDS_MAX) for _ in range(rounds)]
     client.close()
     of = f"Distributed Map of {items:,} items, one Pass each, {kind.capitalize()} children"
     yield Figure(of, "items/s", per_second)
@@ -140,7 +140,7 @@ def _distributed(kind: str) -> dict[str, str]:
 
 def function_tasks(server: Server, rounds: int, tasks: int = 5) -> Iterator[Figure]:
     """Tasks of a function whose worker is warm, one after another."""
-    definition = _chain(tasks, {"Type": "Task", "Resource": _FUNCTION})
+    definition = chain(tasks, {"Type": "Task", "Resource": _FUNCTION})
     samples = _durations(server, definition, {"hello": "world"}, 5 * tasks + 2, rounds)
     yield Figure(
         f"function task, warm worker ({tasks} in a chain): per task", "ms", [sample / tasks for sample in samples]
@@ -153,8 +153,8 @@ def _durations(server: Server, definition: dict[str, Any], data: Any, events: in
     Raises RuntimeError if the history has not the number of events that AWS's has.
     """
     client = Client(server.port)
-    machine = _create(client, definition)
-    samples = [_duration(client, machine, json.dumps(data)) * 1e3 for _ in range(rounds + 1)]
+    machine = create(client, definition)
+    samples = [duration(client, machine, json.dumps(data)) * 1e3 for _ in range(rounds + 1)]
     execution = client.call("ListExecutions", stateMachineArn=machine)["executions"][0]["executionArn"]
     last = client.call("GetExecutionHistory", executionArn=execution, reverseOrder=True, maxResults=1)["events"][0]
     if last["id"] != events:
@@ -163,7 +163,7 @@ def _durations(server: Server, definition: dict[str, Any], data: Any, events: in
     return samples[1:]
 
 
-def _duration(client: Client, machine: str, data: str, poll_seconds: float = _SHORT_POLL_SECONDS) -> float:
+def duration(client: Client, machine: str, data: str, poll_seconds: float = _SHORT_POLL_SECONDS) -> float:
     began = time.perf_counter()
     execution = client.call("StartExecution", stateMachineArn=machine, input=data)["executionArn"]
     while (answer := client.call("DescribeExecution", executionArn=execution))["status"] == "RUNNING":
@@ -174,13 +174,13 @@ def _duration(client: Client, machine: str, data: str, poll_seconds: float = _SH
     return time.perf_counter() - began
 
 
-def _chain(states: int, state: dict[str, Any] = _PASS) -> dict[str, Any]:
+def chain(states: int, state: dict[str, Any] = _PASS) -> dict[str, Any]:
     steps = {f"S{number}": {**state, "Next": f"S{number + 1}"} for number in range(states)}
     steps[f"S{states - 1}"] = {**state, "End": True}
     return {"StartAt": "S0", "States": steps}
 
 
-def _create(client: Client, definition: dict[str, Any], kind: str = "STANDARD") -> str:
+def create(client: Client, definition: dict[str, Any], kind: str = "STANDARD") -> str:
     created = client.call(
         "CreateStateMachine", name="bench", definition=json.dumps(definition), roleArn=_ROLE, type=kind
     )

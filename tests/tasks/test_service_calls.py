@@ -200,3 +200,21 @@ async def test_a_call_that_takes_for_ever_ends() -> None:
     outcome = await reports.next()
     assert outcome.error == "DynamoDb.SdkClientException"
     assert outcome.cause == "Unable to execute HTTP request: the answer of dynamodb was not complete after 1 seconds"
+
+
+async def test_more_calls_than_a_neighbour_takes_wait_their_turn() -> None:
+    neighbour = FakeNeighbour(b"{}")
+    neighbour.hold = asyncio.Event()
+    limits = Limits(neighbour_calls=2)
+    dispatch = Dispatch(FakeFunctions(), services=ServiceCalls(Neighbours(neighbour, {}, limits), limits, HOST))
+    reports = [Reports() for _ in range(3)]
+    for number, report in enumerate(reports):
+        dispatch.run(request(PREFIX + "dynamodb:listTables", {}, token=f"t{number}"), report)
+    await neighbour.asked.wait()
+    for _ in range(10):  # as long as anybody has something to do
+        await asyncio.sleep(0)
+    assert len(neighbour.sent) == 2
+    neighbour.hold.set()
+    for report in reports:
+        assert (await report.next()).error is None
+    assert len(neighbour.sent) == 3

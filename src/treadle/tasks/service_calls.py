@@ -20,6 +20,7 @@ import http.client
 import re
 import uuid
 import zlib
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Container
 from copy import copy
 from datetime import datetime
@@ -78,6 +79,10 @@ class ServiceCalls:
         self._limits = limits
         self._host = host
         self._credentials: Credentials = _found_credentials
+        self._turns: defaultdict[str, asyncio.Semaphore] = defaultdict(
+            lambda: asyncio.Semaphore(limits.neighbour_calls)
+        )
+        """By the URL of a neighbour; the emulator's is empty."""
 
     def signed_with(self, credentials: Credentials) -> ServiceCalls:
         """The same calls, signed otherwise."""
@@ -105,7 +110,7 @@ class ServiceCalls:
         """`token`: the task's, of a request that is to count once. Raises ServiceFault, NeighbourUnavailable."""
         seconds = self._limits.neighbour_call_seconds
         try:
-            async with asyncio.timeout(seconds):
+            async with self._turn(operation), asyncio.timeout(seconds):
                 service, incoming, emulated = await self._send(operation, members, account, region, token)
                 body = await self._whole(service, incoming)
         except TimeoutError as error:
@@ -114,6 +119,10 @@ class ServiceCalls:
         if emulated and operation.service_model.service_name == "dynamodb":
             body = _without_capacity(members, body)
         return _read(operation, service, incoming, body, emulated)
+
+    def _turn(self, operation: OperationModel) -> asyncio.Semaphore:
+        service = catalogue().services[operation.service_model.service_name]
+        return self._turns[self._neighbours.endpoint(service) or ""]
 
     async def stream(
         self, operation: OperationModel, members: dict[str, Any], *, account: str, region: str, token: str | None

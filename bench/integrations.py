@@ -1,0 +1,133 @@
+"""What calling another service costs, and what ten thousand that wait for an answer hold: with moto as the service."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import boto3
+import uvloop
+from botocore.config import Config
+from figures import Figure
+from machine import resident_mib
+from server import Server
+from wire import ACCOUNT, REGION, AsyncClient, Client
+from workloads import chain, create, duration
+
+_SEND = "arn:aws:states:::sqs:sendMessage"
+_CLIENTS = 64
+_RECEIVERS = 4
+_MESSAGES_AT_ONCE = 10
+_POLL_SECONDS = 0.2
+_GIVE_UP_SECONDS = 1_800
+
+
+def call_overhead(server: Server, rounds: int, calls: int = 100) -> Iterator[Figure]:
+    """The same call, in turns: by boto3 from a script, and by the tasks of one execution."""
+    sqs = _sqs(server)
+    queue = sqs.create_queue(QueueName="bench")["QueueUrl"]
+    client = Client(server.port)
+    task = {"Type": "Task", "Resource": _SEND, "Parameters": {"QueueUrl": queue, "MessageBody": "m"}}
+    machine = create(client, chain(calls, task))
+    bare, within = [], []
+    for number in range(rounds + 1):
+        began = time.perf_counter()
+        for _ in range(calls):
+            sqs.send_message(QueueUrl=queue, MessageBody="m")
+        script = (time.perf_counter() - began) / calls * 1e3
+        execution = duration(client, machine, "{}") / calls * 1e3
+        if number:  # the first round warms up
+            bare.append(script)
+            within.append(execution)
+    client.close()
+    yield Figure("sqs:SendMessage by boto3, from a script", "ms", bare)
+    yield Figure(f"sqs:sendMessage as a task ({calls} in a chain)", "ms", within)
+    differences = [task - script for task, script in zip(within, bare, strict=True)]
+    yield Figure("the task over the bare call", "ms", differences)
+
+
+def callbacks(server: Server, waiting: int = 10_000) -> Iterator[Figure]:
+    """Executions that wait for whoever has their token, all at once; and that all of them end."""
+    sqs = _sqs(server)
+    queue = sqs.create_queue(QueueName="bench")["QueueUrl"]
+    client = Client(server.port)
+    message = {"QueueUrl": queue, "MessageBody.$": "$$.Task.Token"}
+    machine = create(client, chain(1, {"Type": "Task", "Resource": f"{_SEND}.waitForTaskToken", "Parameters": message}))
+    before, began = resident_mib(server.pid), time.perf_counter()
+    uvloop.run(_all(server.port, "StartExecution", ({"stateMachineArn": machine} for _ in range(waiting))))
+    _until(lambda: _messages(sqs, queue) == waiting)
+    begun = time.perf_counter() - began
+    held = resident_mib(server.pid)
+    tokens = _receive_all(server, queue, waiting)
+    began = time.perf_counter()
+    uvloop.run(_all(server.port, "SendTaskSuccess", ({"taskToken": token, "output": "{}"} for token in tokens)))
+    ended = time.perf_counter() - began
+    _until(lambda: _succeeded(client, machine) == waiting)
+    client.close()
+    yield Figure(f"{waiting:,} callbacks: begun, until the queue has all tokens", "/s", [waiting / begun])
+    yield Figure(f"{waiting:,} callbacks waiting: memory of the server", "MiB", [held], f"{before:.0f} before")
+    yield Figure(f"{waiting:,} callbacks: answered", "/s", [waiting / ended])
+
+
+def _sqs(server: Server) -> Any:
+    return boto3.session.Session().client(
+        "sqs",
+        endpoint_url=f"http://127.0.0.1:{server.port}",
+        region_name=REGION,
+        aws_access_key_id=ACCOUNT,
+        aws_secret_access_key="bench",
+        config=Config(read_timeout=_GIVE_UP_SECONDS),
+    )
+
+
+async def _all(port: int, operation: str, requests: Iterable[dict[str, Any]]) -> None:
+    left = iter(requests)
+
+    async def one_client() -> None:
+        client = await AsyncClient.connect(port)
+        for request in left:
+            await client.call(operation, **request)
+        await client.close()
+
+    async with asyncio.timeout(_GIVE_UP_SECONDS):
+        await asyncio.gather(*(one_client() for _ in range(_CLIENTS)))
+
+
+def _messages(sqs: Any, queue: str) -> int:
+    name = "ApproximateNumberOfMessages"
+    return int(sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=[name])["Attributes"][name])
+
+
+def _receive_all(server: Server, queue: str, count: int) -> list[str]:
+    def receive(times: int) -> list[str]:
+        sqs = _sqs(server)
+        asked = {"QueueUrl": queue, "MaxNumberOfMessages": _MESSAGES_AT_ONCE, "VisibilityTimeout": _GIVE_UP_SECONDS}
+        return [message["Body"] for _ in range(times) for message in sqs.receive_message(**asked).get("Messages", [])]
+
+    with ThreadPoolExecutor(_RECEIVERS) as pool:
+        times = count // _MESSAGES_AT_ONCE // _RECEIVERS
+        tokens = [token for some in pool.map(receive, [times] * _RECEIVERS) for token in some]
+    while len(tokens) < count:
+        tokens += receive(1)
+    return tokens
+
+
+def _succeeded(client: Client, machine: str) -> int:
+    count, page = 0, {"stateMachineArn": machine, "statusFilter": "SUCCEEDED", "maxResults": 1_000}
+    while True:
+        answer = client.call("ListExecutions", **page)
+        count += len(answer["executions"])
+        if "nextToken" not in answer:
+            return count
+        page["nextToken"] = answer["nextToken"]
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _GIVE_UP_SECONDS
+    while not holds():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not after {_GIVE_UP_SECONDS} seconds")
+        time.sleep(_POLL_SECONDS)
