@@ -20,7 +20,7 @@ from treadle.datasets.reading import Reading
 from treadle.engine.map_children import ItemSource, Value
 from treadle.limits import DEFAULT_LIMITS
 
-CSV = {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"}
+CSV: dict[str, Any] = {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"}
 OBJECTS = {
     "list.json": b"[1, 2, 3]",
     "rows/": b"",
@@ -35,12 +35,12 @@ OBJECTS = {
 }
 
 
-def source(key: str = "list.json", most: int = 0, **config: Any) -> ItemSource:
+def source(key: str = "list.json", /, most: int = 0, **config: Any) -> ItemSource:
     parameters = {"Bucket": "b", "Key": key}
     return ItemSource(action="getObject", parameters=parameters, config=config, most_items=most)
 
 
-def listing(prefix: str = "rows/", most: int = 0, **config: Any) -> ItemSource:
+def listing(prefix: str = "rows/", /, most: int = 0, **config: Any) -> ItemSource:
     parameters = {"Bucket": "b", "Prefix": prefix}
     return ItemSource(action="listObjectsV2", parameters=parameters, config=config, most_items=most)
 

@@ -407,21 +407,6 @@ def test_an_activity_takes_no_credentials() -> None:
     assert "The field 'Credentials' is not supported for activities" in messages
 
 
-REFUSED: dict[str, tuple[Any, str]] = {
-    "reader": (map_state(ItemReader={"Resource": "arn:aws:states:::s3:getObject"}), "/States/X/ItemReader"),
-    "writer": (map_state(ResultWriter={}), "/States/X/ResultWriter"),
-}
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_what_is_not_built_is_refused_at_its_field(name: str) -> None:
-    definition, location = REFUSED[name]
-    result = parsed(definition)
-    assert result.machine is None
-    assert [(found.code, found.location) for found in result.diagnostics] == [("NOT_IMPLEMENTED", location)]
-    assert "does not support" in result.diagnostics[0].message
-
-
 WARNINGS: dict[str, tuple[Any, list[tuple[str, str]]]] = {
     "path without dollar": (
         task(Parameters={"a": {"b": ["$.x"]}, "c.$": "$.x", "d": "costs $5"}),

@@ -14,7 +14,7 @@ GET = "arn:aws:states:::s3:getObject"
 
 
 def findings(definition: Any) -> list[str]:
-    return [str(found) for found in parsed(definition).diagnostics if found.code != "NOT_IMPLEMENTED"]
+    return [str(found) for found in parsed(definition).diagnostics]
 
 
 def reader(**config: Any) -> dict[str, Any]:

@@ -44,19 +44,3 @@ def test_what_is_no_object_is_for_the_reader_to_refuse(text: str) -> None:
 def test_a_target_that_is_no_name_is_found_where_it_stands() -> None:
     found = parse_definition(machine_of_state('{"Type": "Pass", "Next": 3}'), machine_type="STANDARD").diagnostics
     assert [finding.location for finding in found if finding.severity == "ERROR"] == [f"/States/{STATE_NAME}/Next"]
-
-
-def test_what_is_not_run_whole_may_have_what_this_version_does_not_run() -> None:
-    state = {
-        "Type": "Map",
-        "ItemProcessor": {
-            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"},
-            "StartAt": "A",
-            "States": {"A": SUCCEED},
-        },
-        "ItemReader": {"Resource": "arn:aws:states:::s3:getObject"},
-        "End": True,
-    }
-    text = machine_of_state(json.dumps(state))
-    assert parse_definition(text, machine_type="STANDARD").machine is None
-    assert parse_definition(text, machine_type="STANDARD", runs=False).machine is not None

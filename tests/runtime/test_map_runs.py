@@ -487,3 +487,153 @@ async def test_after_a_restart_the_same_items_are_read(world: World) -> None:
     assert [notes for _, notes in world.datasets.opened] == [[], [b"0", b"1"]]
     run = await the_run(world, execution)
     assert (run.items, await counts(world, run)) == (60, {"SUCCEEDED": (60, 60)})
+
+
+# -- results that are written --------------------------------------------------------------------------------
+
+
+def writing(execution_type: str = "STANDARD", inner: dict[str, Any] = PASS, **fields: Any) -> dict[str, Any]:
+    config = fields.pop("config", {})
+    writer = {
+        "Resource": "arn:aws:states:::s3:putObject",
+        "Parameters": {"Bucket": "b", "Prefix": "jobs"},
+        "WriterConfig": config,
+    }
+    return each(inner, execution_type, ResultWriter=writer, **fields)
+
+
+async def files(world: World, run: MapRun) -> dict[str, Any]:
+    """What was written, by the ends of the keys; and that the manifest tells all of it."""
+    folder = f"jobs/{run.arn.rpartition(':')[2]}/"
+    written = {key.removeprefix(folder): content for key, content in world.datasets.written.items()}
+    manifest = json.loads(written.pop("manifest.json"))
+    assert (manifest["DestinationBucket"], manifest["MapRunArn"]) == ("b", run.arn)
+    told = [file for group in manifest["ResultFiles"].values() for file in group]
+    assert {file["Key"]: file["Size"] for file in told} == {
+        f"{folder}{name}": len(content) for name, content in written.items()
+    }
+    assert all(key.startswith(group) for group, of in manifest["ResultFiles"].items() for key in names(of, folder))
+    return {name: content.decode() for name, content in written.items()}
+
+
+def names(group: list[dict[str, Any]], folder: str) -> list[str]:
+    return [file["Key"].removeprefix(folder) for file in group]
+
+
+@TYPES
+async def test_results_are_written(world: World, execution_type: str) -> None:
+    execution = await world.begin(await world.machine(writing(execution_type)), given=["a", {"b": 1}])
+    await world.run()
+    run = await the_run(world, execution)
+    key = f"jobs/{run.arn.rpartition(':')[2]}/manifest.json"
+    row = await world.row(execution)
+    assert json.loads(row.output or "") == {"MapRunArn": run.arn, "ResultWriterDetails": {"Bucket": "b", "Key": key}}
+    assert run.results_written
+    written = await files(world, run)
+    assert list(written) == ["SUCCEEDED_0.json"]
+    first, second = json.loads(written["SUCCEEDED_0.json"])
+    (child, _) = await children(world, run)
+    assert first == {
+        "ExecutionArn": child.arn,
+        "Input": '"a"',
+        "InputDetails": {"Included": True},
+        "Name": child.name,
+        "Output": '"a"',
+        "OutputDetails": {"Included": True},
+        "RedriveCount": 0,
+        "RedriveStatus": "NOT_REDRIVABLE",
+        "RedriveStatusReason": "Execution is SUCCEEDED and cannot be redriven",
+        "StartDate": first["StartDate"],
+        "StateMachineArn": child.machine_arn,
+        "Status": "SUCCEEDED",
+        "StopDate": first["StopDate"],
+    }
+    assert second["Output"] == '{"b":1}'
+
+
+@pytest.mark.parametrize(
+    ("config", "name", "content"),
+    [
+        ({"Transformation": "COMPACT"}, "SUCCEEDED_0.json", '[[1,[2]],"x",[]]'),
+        ({"Transformation": "FLATTEN"}, "SUCCEEDED_0.json", '[1,[2],"x"]'),
+        ({"Transformation": "COMPACT", "OutputType": "JSONL"}, "SUCCEEDED_0.jsonl", '[1,[2]]\n"x"\n[]\n'),
+        ({"Transformation": "FLATTEN", "OutputType": "JSONL"}, "SUCCEEDED_0.jsonl", '1\n[2]\n"x"\n'),
+    ],
+)
+async def test_forms_of_results(world: World, config: dict[str, Any], name: str, content: str) -> None:
+    execution = await world.begin(await world.machine(writing(config=config)), given=[[1, [2]], "x", []])
+    await world.run()
+    assert await files(world, await the_run(world, execution)) == {name: content}
+
+
+@pytest.mark.parametrize(
+    ("config", "output"),
+    [
+        ({"Transformation": "COMPACT"}, [[1, [2]], "x"]),
+        ({"Transformation": "FLATTEN"}, [1, [2], "x"]),
+        ({"OutputType": "JSONL"}, '[1,[2]]\n"x"\n'),
+        ({}, [[1, [2]], "x"]),
+    ],
+)
+async def test_forms_of_a_result_that_is_not_written(world: World, config: dict[str, Any], output: Any) -> None:
+    machine = await world.machine(each(ResultWriter={"WriterConfig": config}))
+    execution = await world.begin(machine, given=[[1, [2]], "x"])
+    await world.run()
+    assert json.loads((await world.row(execution)).output or "") == output
+    assert world.datasets.written == {}
+
+
+async def test_what_failed_and_what_was_not_begun_is_written_too(world: World) -> None:
+    world.tasks.script = by_input
+    given = [work(1), work(2, 5), work(3, 1, fails=True), work(4), work(5)]
+    execution = await world.begin(await world.machine(writing(inner=task(), MaxConcurrency=3)), given=given)
+    await world.run()
+    row = await world.row(execution)
+    assert (row.status, row.error) == ("FAILED", "States.ExceedToleratedFailureThreshold")
+    written = await files(world, await the_run(world, execution))
+    failed_children = json.loads(written["FAILED_0.json"])
+    assert [(child["Status"], child.get("Error")) for child in failed_children] == [("ABORTED", None), ("FAILED", "E")]
+    # The first child ended at once, and the fourth took its place.
+    assert [child["Output"] for child in json.loads(written["SUCCEEDED_0.json"])] == ["1", "4", "5"]
+    assert "PENDING_0.json" not in written
+
+
+async def test_pending_children_are_written(world: World) -> None:
+    world.tasks.script = by_input
+    given = [work(1, 1, fails=True), work(2), work(3)]
+    execution = await world.begin(await world.machine(writing(inner=task(), MaxConcurrency=1)), given=given)
+    await world.run()
+    written = await files(world, await the_run(world, execution))
+    pending = json.loads(written["PENDING_0.json"])
+    assert [json.loads(child["Input"])["v"] for child in pending] == [2, 3]
+    assert {child["Status"] for child in pending} == {"PENDING"}
+
+
+async def test_long_results_are_written_to_several_files(world: World) -> None:
+    world.limits = replace(world.limits, result_file_bytes=100)
+    await world.restart()
+    machine = await world.machine(writing(config={"Transformation": "COMPACT"}))
+    execution = await world.begin(machine, given=["x" * 40 for _ in range(5)] + ["y" * 200])
+    await world.run()
+    written = await files(world, await the_run(world, execution))
+    assert [item for content in written.values() for item in json.loads(content)] == ["x" * 40] * 5 + ["y" * 200]
+    assert [len(content) for content in written.values()] == [87, 87, 44, 204]
+
+
+async def test_nothing_is_begun_whose_results_could_not_be_written(world: World) -> None:
+    world.datasets.refuses = "The specified bucket does not exist"
+    execution = await world.begin(await world.machine(writing()), given=[1])
+    await world.run()
+    row = await world.row(execution)
+    assert (row.error, row.cause) == ("States.ResultWriterFailed", world.datasets.refuses)
+    assert await counts(world, await the_run(world, execution)) == {}
+
+
+async def test_writing_breaks_off(world: World) -> None:
+    world.datasets.breaks = "Access Denied"
+    execution = await world.begin(await world.machine(writing()), given=[1])
+    await world.run()
+    row = await world.row(execution)
+    assert (row.error, row.cause) == ("States.ResultWriterFailed", "Access Denied")
+    run = await the_run(world, execution)
+    assert (run.status, run.results_written) == ("FAILED", False)

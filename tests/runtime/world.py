@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +84,7 @@ class ScriptedTasks:
 
 
 class Pieces:
-    """Datasets that consist of given pieces, all of them the same. Each piece leaves a note."""
+    """Datasets that consist of given pieces, all of them the same. Each piece leaves a note. And one destination."""
 
     def __init__(self, pieces: Sequence[Sequence[Any]] = ()) -> None:
         self.pieces = pieces
@@ -92,10 +92,29 @@ class Pieces:
         """The message with which it fails at the end."""
         self.opened: list[tuple[ItemSource, list[bytes]]] = []
         """What was opened, with which notes."""
+        self.written: dict[str, bytes] = {}
+        """By key: what was written last."""
+        self.refuses: str | None = None
+        """The message with which nothing can be written."""
+        self.breaks: str | None = None
+        """The message with which writing breaks off."""
 
     def open(self, source: ItemSource, owner: Owner, notes: Sequence[bytes]) -> PieceReader:
         self.opened.append((source, list(notes)))
         return PieceReader(self, len(notes))
+
+    def destination(self, bucket: str, owner: Owner) -> Pieces:
+        return self
+
+    async def check(self) -> None:
+        if self.refuses is not None:
+            raise DatasetError(self.refuses)
+
+    async def write(self, key: str, pieces: AsyncIterator[bytes]) -> int:
+        if self.breaks is not None:
+            raise DatasetError(self.breaks)
+        self.written[key] = b"".join([piece async for piece in pieces])
+        return len(self.written[key])
 
 
 class PieceReader:
@@ -122,6 +141,7 @@ class World:
         self.clock = VirtualClock()
         self.script = script
         self.datasets = Pieces()
+        self.limits = DEFAULT_LIMITS
         self.failures: list[StoreUnusable] = []
         self.store: SqliteStore
         self.tasks: ScriptedTasks
@@ -136,7 +156,7 @@ class World:
             tasks=self.tasks,
             datasets=self.datasets,
             clock=self.clock,
-            limits=DEFAULT_LIMITS,
+            limits=self.limits,
             on_failure=self.failures.append,
         )
         await self.runtime.start()

@@ -55,15 +55,26 @@ class MapRunSuite:
             tolerated_percentage=0.5,
             status="FAILED",
             stopped=6_000,
+            items=99,
             children=9,
             error="E",
             cause="C",
+            results_written=True,
         )
         await store.map_run_end(ended)
         assert not await store.map_run_configure(RUN_ARN, 5, None, None)
         await store.map_run_end(replace(ended, status="SUCCEEDED"))  # It has ended, and stays so.
         again = await reopen(store)
         assert (await again.map_run_get(RUN_ARN), await again.map_runs_running()) == (ended, [])
+
+    async def test_notes_of_a_map_run(self, store: Store, reopen: Reopen) -> None:
+        await store.map_run_create(map_run())
+        await store.map_run_create(map_run(arn=f"{RUN_ARN}2"))
+        for note in (b"1", b"\x00\xff", b"1"):
+            await store.map_run_note_add(RUN_ARN, note)
+        again = await reopen(store)
+        assert await again.map_run_notes(RUN_ARN) == [b"1", b"\x00\xff", b"1"]
+        assert await again.map_run_notes(f"{RUN_ARN}2") == []
 
     async def test_map_run_arn_is_taken(self, store: Store) -> None:
         await store.map_run_create(map_run())
@@ -88,7 +99,10 @@ class MapRunSuite:
             ChildPlace(2, 5, "SUCCEEDED", done.id),
         ]
         assert [place.number for place in await store.child_places(RUN_ARN, 0, 9)] == [2]
-        assert await store.child_outputs(RUN_ARN, -1, 9) == [(2, "[1]")]
+        (found,) = await store.child_results(RUN_ARN, ["SUCCEEDED", "FAILED"], -1, 9)
+        assert (found.child, found.input, found.output) == (2, done.input, "[1]")
+        assert await store.child_results(RUN_ARN, ["SUCCEEDED"], 2, 9) == []
+        assert await store.child_results(RUN_ARN, ["FAILED"], -1, 9) == []
         counts = {count.status: count for count in await store.map_run_counts(RUN_ARN)}
         assert counts == {"RUNNING": ChildCount("RUNNING", 1, 1), "SUCCEEDED": ChildCount("SUCCEEDED", 1, 5)}
         failed = replace(running, status="FAILED", stopped=9_500, error="E")

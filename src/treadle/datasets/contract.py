@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -42,7 +42,22 @@ class Dataset(Protocol):
     async def close(self) -> None: ...
 
 
+class Destination(Protocol):
+    """Where results are written."""
+
+    async def check(self) -> None:
+        """Raises DatasetError if nothing can be written there at all."""
+        ...
+
+    async def write(self, key: str, pieces: AsyncIterator[bytes]) -> int:
+        """Write an object, which is there as a whole or not at all: its size. What was there under this key is
+        replaced. Raises DatasetError."""
+        ...
+
+
 class Datasets(Protocol):
     def open(self, source: ItemSource, owner: Owner, notes: Sequence[bytes]) -> Dataset:
         """`notes`: what was kept when the same items were read before, in order; none: it is the first time."""
         ...
+
+    def destination(self, bucket: str, owner: Owner) -> Destination: ...

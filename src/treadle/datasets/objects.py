@@ -48,6 +48,10 @@ class Entry(Struct, frozen=True):
     storage_class: str
 
 
+def is_folder(bucket: Any) -> bool:
+    return isinstance(bucket, str) and bucket.startswith("file:")
+
+
 class Objects(Protocol):
     """Objects by the parameters of S3's GetObject and ListObjectsV2."""
 
@@ -76,7 +80,7 @@ class S3Objects:
                 operation, members, account=self._owner.account, region=self._owner.region, token=""
             )
         except (ServiceFault, NeighbourUnavailable) as error:
-            raise _failed(error) from error
+            raise s3_failed(error) from error
         headers = {name.lower(): value.decode("latin-1") for name, value in answer.headers}
         return Opened(AnswerStream(answer, asyncio.get_running_loop()), headers.get(b"etag", ""))
 
@@ -91,7 +95,7 @@ class S3Objects:
                 operation, members, account=self._owner.account, region=self._owner.region, token=""
             )
         except (ServiceFault, NeighbourUnavailable) as error:
-            raise _failed(error) from error
+            raise s3_failed(error) from error
         self._token = answer.members.get("NextContinuationToken")
         found = [_entry(member) for member in answer.members.get("Contents", [])]
         if not found and self._token is not None:  # A page of nothing but common prefixes.
@@ -118,7 +122,7 @@ def _entry(member: dict[str, Any]) -> Entry:
     )
 
 
-def _failed(error: ServiceFault | NeighbourUnavailable) -> DatasetError:
+def s3_failed(error: ServiceFault | NeighbourUnavailable) -> DatasetError:
     """In the words of AWS's SDK for Java 1.x, as optimised integrations fail; what AWS says here is not known."""
     if isinstance(error, NeighbourUnavailable):
         return DatasetError(f"Unable to execute HTTP request: {error}")

@@ -28,8 +28,8 @@ from itertools import islice
 from typing import Any
 
 from treadle.datasets import csv_rows, json_values, manifests, parquet
-from treadle.datasets.contract import DatasetError, Owner, Piece
-from treadle.datasets.objects import Entry, FileObjects, Objects, S3Objects
+from treadle.datasets.contract import DatasetError, Piece
+from treadle.datasets.objects import Entry, Objects, is_folder
 from treadle.datasets.streams import ByteStream, GzipStream
 from treadle.document import decode, encode
 from treadle.engine.map_children import ItemSource, Value
@@ -40,24 +40,6 @@ _BYTES = 1_048_576
 """A piece is over when it has so many items, or so many bytes were read for it."""
 
 Parse = Callable[[ByteStream], Iterator[Any]]
-
-
-class Readers:
-    """Opens datasets. Implements part of `contract.Datasets`."""
-
-    def __init__(self, s3: Callable[[Owner], S3Objects], files: Callable[[], FileObjects], limits: Limits) -> None:
-        self._s3 = s3
-        self._files = files
-        self._limits = limits
-        self._threads = ThreadPoolExecutor(max_workers=limits.reader_threads, thread_name_prefix="treadle-items")
-
-    def open(self, source: ItemSource, owner: Owner, notes: Sequence[bytes]) -> Reading:
-        bucket = source.parameters.get("Bucket") if isinstance(source.parameters, dict) else None
-        local = isinstance(bucket, str) and bucket.startswith("file:")
-        return Reading(source, self._files() if local else self._s3(owner), self._threads, self._limits, notes)
-
-    def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 class Reading:
@@ -225,7 +207,7 @@ def _check(parameters: Any, required: Sequence[str]) -> None:
 
 def _source(bucket: str, key: str | None = None) -> str:
     """`$$.Map.Item.Source`, as AWS's page on the context object shows it."""
-    place = bucket if bucket.startswith("file:") else f"S3://{bucket}"
+    place = bucket if is_folder(bucket) else f"S3://{bucket}"
     return place if key is None else f"{place}/{key}"
 
 

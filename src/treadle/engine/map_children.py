@@ -40,6 +40,19 @@ class ItemSource(Struct, frozen=True, kw_only=True):
     """No more are read; 0: all."""
 
 
+class ResultTarget(Struct, frozen=True, kw_only=True):
+    """What a ResultWriter says, with its expressions evaluated."""
+
+    exports: bool
+    """The results are written to S3; else they are the state's result."""
+    parameters: Any
+    """Of PutObject: the bucket, and what the names of the files begin with."""
+    transformation: str
+    """`NONE`: all that is known of each child; `COMPACT`: its output; `FLATTEN`: the items of its output."""
+    lines: bool
+    """JSONL instead of an array."""
+
+
 class ChildInput(Struct, frozen=True):
     input: Document
     items: int

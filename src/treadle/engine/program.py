@@ -44,7 +44,6 @@ from treadle.language.definition import (
 from treadle.language.diagnostics import Diagnostic
 from treadle.language.kinds import MachineType
 from treadle.language.parse import parse_definition
-from treadle.language.refusals import refused
 from treadle.language.resources import Resource, parse_resource
 from treadle.limits import Limits
 
@@ -86,7 +85,7 @@ def compile_definition(
 ) -> Compiled:
     """`refuses`: why this server cannot run tasks of a resource. `runs`: the whole machine is to be run, so that fields
     which this version does not run are refused."""
-    parsed = parse_definition(text, machine_type=machine_type, limits=limits, runs=runs)
+    parsed = parse_definition(text, machine_type=machine_type, limits=limits)
     compiler = _ProgramCompiler(limits, refuses, objections, runs)
     if parsed.machine is None:
         compiler.check(parsed.readable)
@@ -179,7 +178,7 @@ class _ProgramCompiler:
         }
         for field, value in given.items():
             if value is not None:
-                message = refused(field, "it in an inline Map")
+                message = f"The field '{field}' is valid, but Treadle does not support it in an inline Map"
                 at = f"{state.location}/{field}"
                 self.findings.append(Diagnostic(code="NOT_IMPLEMENTED", message=message, location=at))
 

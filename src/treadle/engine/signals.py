@@ -9,7 +9,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from treadle.document import Document
-from treadle.engine.map_children import MapChildren
+from treadle.engine.map_children import MapChildren, ResultTarget
 from treadle.language.resources import Resource
 
 
@@ -99,6 +99,8 @@ class RunMap(Struct, frozen=True, kw_only=True):
     tolerated_count: int
     tolerated_percentage: float
     """How many items may fail; 0: the other one says, and if both are 0, none may."""
+    target: ResultTarget | None = None
+    """Where the results go; None: the state's result is the array of the children's outputs."""
 
 
 class CancelTask(Struct, frozen=True):

@@ -21,7 +21,6 @@ from msgspec import UNSET, Struct, UnsetType
 from treadle.language.definition import Language, State
 from treadle.language.delimiters import is_expression
 from treadle.language.diagnostics import Diagnostic, Findings, Severity
-from treadle.language.refusals import refusal
 from treadle.language.timestamps import parse_timestamp
 from treadle.limits import Limits
 
@@ -36,8 +35,6 @@ class Context(Struct, frozen=True, kw_only=True):
     machine_language: Language
     language: Language | None
     """Query language of the state that is read; None where a wrong one was reported already."""
-    runs: bool
-    """Whether it is to be run: what this version of Treadle does not run is then refused."""
     findings: Findings
     readable: list[State]
     """States that could be read, at least in part; not those within one that is listed itself."""
@@ -110,9 +107,6 @@ def read_fields(value: Any, of: Shape, at: str, context: Context) -> dict[str, A
             continue
         before = context.findings.errors
         kept = field.kind(item, f"{at}/{name}", context)
-        refused = refusal(name, item) if context.runs and context.findings.errors == before else None
-        if refused is not None:
-            context.report(f"{at}/{name}", refused, "NOT_IMPLEMENTED")
         faultless = context.findings.errors == before and field.language in (None, context.language)
         if faultless and field.attribute is not None:
             attributes[field.attribute] = kept

@@ -37,13 +37,8 @@ class Parsed(Struct, frozen=True, kw_only=True):
     there is an error is as if it were absent; a required one holds a stand-in."""
 
 
-def parse_definition(
-    text: str, *, machine_type: MachineType, limits: Limits = DEFAULT_LIMITS, runs: bool = True
-) -> Parsed:
-    """The machine that `text` defines, and every finding, errors and warnings.
-
-    `runs`: the machine is to be run, so that what this version of Treadle does not run is an error as well.
-    """
+def parse_definition(text: str, *, machine_type: MachineType, limits: Limits = DEFAULT_LIMITS) -> Parsed:
+    """The machine that `text` defines, and every finding, errors and warnings."""
     value, fault = _read_json(text, limits)
     if fault is not None:
         return Parsed(machine=None, diagnostics=(fault,))
@@ -55,7 +50,6 @@ def parse_definition(
         limits=limits,
         machine_language=language,
         language=language,
-        runs=runs,
         findings=findings,
         readable=readable,
     )

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable
 from enum import IntEnum
 
-from treadle.engine.map_children import MapChildren
+from treadle.datasets.contract import Owner
+from treadle.engine.map_children import MapChildren, ResultTarget
 from treadle.engine.program import Program
 from treadle.engine.signals import TaskSignal
 from treadle.runtime.map_inputs import MapInputs
@@ -43,13 +44,14 @@ class Run:
         "phase",
         "planned",
         "program",
-        "reading",
         "report",
         "role_arn",
         "row",
         "running",
         "status",
         "taken",
+        "target",
+        "transfer",
     )
 
     def __init__(self, row: MapRun, attempt: int = 0) -> None:
@@ -63,8 +65,9 @@ class Run:
         """None where it is only to be stopped."""
         self.inputs: MapInputs | None = None
         """Of its children, once it is open."""
-        self.reading: asyncio.Task[None] | None = None
-        """What makes more of the inputs available."""
+        self.target: ResultTarget | None = None
+        self.transfer: asyncio.Task[None] | None = None
+        """What reads its items or writes its results."""
         self.report: Callable[[TaskSignal], None] | None = None
         self.next = 0
         """The number of the child whose input comes next."""
@@ -105,6 +108,11 @@ class Run:
         # A share of the items says nothing before it is known how many there are.
         known = self.inputs is None or self.inputs.complete
         return known and percentage > 0 and failed * 100 > percentage * self.items
+
+    @property
+    def owner(self) -> Owner:
+        parts = self.row.arn.split(":")
+        return Owner(account=parts[4], region=parts[3], role_arn=self.role_arn)
 
     @property
     def items(self) -> int:

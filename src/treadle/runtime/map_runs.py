@@ -29,8 +29,7 @@ from uuid import NAMESPACE_URL, uuid5
 from msgspec.structs import replace
 
 from treadle.clock import Clock
-from treadle.datasets.contract import DatasetError, Datasets, Owner
-from treadle.document import Document
+from treadle.datasets.contract import DatasetError, Datasets
 from treadle.engine.map_children import ChildInput
 from treadle.engine.signals import RunMap, TaskFailed, TaskSignal, TaskSucceeded
 from treadle.engine.turn import data_limit_text
@@ -39,6 +38,7 @@ from treadle.limits import Limits
 from treadle.runtime.bugs import CAUSE, ERROR
 from treadle.runtime.children import Children
 from treadle.runtime.map_inputs import MapInputs
+from treadle.runtime.map_results import MapResults
 from treadle.runtime.map_run import Phase, Run
 from treadle.runtime.resident import Resident
 from treadle.runtime.under_way import UnderWay
@@ -66,6 +66,7 @@ class MapRuns:
         self._children = children
         self._under_way = under_way
         self._datasets = datasets
+        self._results = MapResults(store, datasets, limits)
         self._runs: dict[str, Run] = {}
         """By ARN."""
         self._asked_for: dict[tuple[int, int], Run] = {}
@@ -97,6 +98,7 @@ class MapRuns:
         run.program = execution.program.children[command.state_name]
         run.role_arn = execution.role_arn
         run.children = command.children
+        run.target = command.target
         run.report = report
         self._runs[command.arn] = run
         self._asked_for[(parent.row.id, command.attempt)] = run
@@ -137,8 +139,8 @@ class MapRuns:
         """The server stops: nothing is begun or stopped any more. What runs goes on at the next start."""
         self._closed = True
         for run in self._runs.values():
-            if run.reading is not None:
-                run.reading.cancel()
+            if run.transfer is not None:
+                run.transfer.cancel()
 
     # -- what callers ask ------------------------------------------------------------------------------------
 
@@ -184,6 +186,8 @@ class MapRuns:
             await self._find_children(run)
         run.inputs = await self._inputs(run)
         run.phase = Phase.WORKING
+        if not run.given_up:
+            await self._check_target(run)
         for child in run.arrived:
             self._count_end(run, child)
         run.arrived.clear()
@@ -191,17 +195,23 @@ class MapRuns:
             self._stop(run, "ABORTED")
         self._step_soon(run)
 
+    async def _check_target(self, run: Run) -> None:
+        """Nothing is begun whose results could not be written."""
+        try:
+            await self._results.check(run)
+        except DatasetError as error:
+            run.target = None
+            self._stop(run, "FAILED", "States.ResultWriterFailed", str(error))
+
     async def _inputs(self, run: Run) -> MapInputs | None:
         """What its children get; None where it is only to be stopped."""
         if run.children is None:
             return None
-        arn = run.row.arn
-        notes = await self._store.map_run_notes(arn)
-        owner = Owner(account=arn.split(":")[4], region=arn.split(":")[3], role_arn=run.role_arn)
+        notes = await self._store.map_run_notes(run.row.arn)
         return MapInputs(
             run.children,
-            lambda source: self._datasets.open(source, owner, notes),
-            partial(self._store.map_run_note_add, arn),
+            lambda source: self._datasets.open(source, run.owner, notes),
+            partial(self._store.map_run_note_add, run.row.arn),
         )
 
     async def _find_children(self, run: Run) -> None:
@@ -242,9 +252,11 @@ class MapRuns:
                 self._begin_some(run)
             except EvaluationError as error:
                 self._stop(run, "FAILED", error.error, error.message)
-        if not run.running and (run.exhausted or run.phase is Phase.STOPPING) and run.phase is not Phase.ENDED:
+        if run.phase is Phase.ENDED or run.running or not (run.exhausted or run.phase is Phase.STOPPING):
+            return
+        if run.transfer is None:
             run.phase = Phase.ENDED
-            self._spawn(run, self._end(run))
+            self._transfer(run, self._end(run))
 
     def _begin_some(self, run: Run) -> None:
         most = self._limits.map_run_concurrency
@@ -270,19 +282,25 @@ class MapRuns:
         assert run.inputs is not None
         if run.inputs.complete:
             run.exhausted = True
-        elif run.reading is None and not self._closed:
-            run.reading = asyncio.get_running_loop().create_task(self._guarded(run, self._read(run, run.inputs)))
-            self._under_way.begin()
-            run.reading.add_done_callback(lambda reading: self._under_way.end())
+        elif run.transfer is None:
+            self._transfer(run, self._read(run, run.inputs))
 
     async def _read(self, run: Run, inputs: MapInputs) -> None:
         try:
             await inputs.read()
         except DatasetError as error:
             self._stop(run, "FAILED", "States.ItemReaderFailed", str(error))
-        finally:
-            run.reading = None
         self._step_soon(run)
+
+    def _transfer(self, run: Run, work: Coroutine[Any, Any, None]) -> None:
+        """Read or write for a run; a server that stops does not wait for the end of it."""
+
+        def ended(transfer: asyncio.Task[None]) -> None:
+            run.transfer = None
+            self._step_soon(run)
+
+        run.transfer = self._under_way.spawn(self._guarded(run, work))
+        run.transfer.add_done_callback(ended)
 
     def _begin(self, run: Run, number: int, child: ChildInput) -> None:
         assert run.program is not None
@@ -334,6 +352,12 @@ class MapRuns:
                 self._children.stop_sleeping(row)
 
     async def _end(self, run: Run) -> None:
+        try:
+            written = await self._results.write(run)
+        except DatasetError as error:
+            if run.status == "SUCCEEDED":
+                run.status, run.error, run.cause = "FAILED", "States.ResultWriterFailed", str(error)
+            written = False
         row = run.row
         run.row = replace(
             row,
@@ -343,6 +367,7 @@ class MapRuns:
             children=run.next if row.children is None else row.children,
             error=run.error,
             cause=run.cause,
+            results_written=written,
         )
         if run.inputs is not None:
             await run.inputs.close()
@@ -359,22 +384,10 @@ class MapRuns:
     async def _outcome(self, run: Run) -> TaskSignal:
         if run.status != "SUCCEEDED":
             return TaskFailed(run.attempt, run.error, run.cause)
-        output = await self._outputs(run.row.arn)
-        if output is None:
+        result = await self._results.result(run)
+        if result is None:
             return TaskFailed(run.attempt, "States.DataLimitExceeded", data_limit_text(run.row.state))
-        return TaskSucceeded(run.attempt, output)
-
-    async def _outputs(self, arn: str) -> Document | None:
-        """The array of the outputs of all children that succeeded; None if it is larger than a result may be."""
-        outputs: list[Document] = []
-        size, last = len("[]"), -1
-        while page := await self._store.child_outputs(arn, last, _PAGE):
-            last = page[-1][0]
-            outputs += [Document(text=text) for _, text in page]
-            size += sum(document.size + 1 for document in outputs[-len(page) :])
-            if size - 1 > self._limits.payload_bytes:
-                return None
-        return Document.array(outputs)
+        return TaskSucceeded(run.attempt, result)
 
     def _forget(self, run: Run) -> None:
         self._runs.pop(run.row.arn, None)

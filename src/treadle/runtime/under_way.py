@@ -40,12 +40,13 @@ class UnderWay:
             self._waiters.append(waiter)
             await waiter
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Let it run beside everything else. Whatever it raises but StoreUnusable is a bug, and logged as one."""
         self.begin()
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+        return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

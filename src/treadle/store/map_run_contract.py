@@ -38,6 +38,8 @@ class MapRun(Struct, frozen=True, kw_only=True):
     """How many it has in all; None: it is not known yet, because batches are made as the run goes on."""
     error: str | None = None
     cause: str | None = None
+    results_written: bool = False
+    """The results of its children are where its ResultWriter puts them."""
 
 
 class ChildPlace(Struct, frozen=True):
@@ -78,7 +80,7 @@ class MapRunStore(Protocol):
         ...
 
     async def map_run_end(self, run: MapRun) -> None:
-        """Take `status`, `stopped`, `items`, `children`, `error` and `cause` from `run`, if it is RUNNING."""
+        """Take from `run` how it ended, what there was in it and what was written, if it is RUNNING."""
         ...
 
     async def map_run_note_add(self, arn: str, note: bytes) -> None:
@@ -97,8 +99,11 @@ class MapRunStore(Protocol):
         """The children in the store, by place, those behind `after`, at most `limit`."""
         ...
 
-    async def child_outputs(self, map_run_arn: str, after: int, limit: int) -> Sequence[tuple[int, str]]:
-        """Place and output of the children that SUCCEEDED, by place, those behind `after`, at most `limit`."""
+    async def child_results(
+        self, map_run_arn: str, statuses: Sequence[ExecutionStatus], after: int, limit: int
+    ) -> Sequence[ExecutionRow]:
+        """The children that ended in one of these ways, with input and output, by place, those behind `after`, at
+        most `limit`."""
         ...
 
     async def child_list(

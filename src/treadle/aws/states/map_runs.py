@@ -42,14 +42,15 @@ async def _counts(call: Call, run: MapRun) -> dict[str, Any]:
         items[_COUNTED[count.status]] += count.items
     begun = sum(executions.values())
     return {
-        "itemCounts": _with_total(items, call.backend.runtime.map_runs.items(run)),
+        "itemCounts": _with_total(items, call.backend.runtime.map_runs.items(run), run),
         # With an ItemBatcher, how many there will be is not known before all batches are made.
-        "executionCounts": _with_total(executions, begun if run.children is None else run.children),
+        "executionCounts": _with_total(executions, begun if run.children is None else run.children, run),
     }
 
 
-def _with_total(counts: dict[str, int], total: int) -> dict[str, int]:
-    return {**counts, "pending": total - sum(counts.values()), "total": total, "resultsWritten": 0}
+def _with_total(counts: dict[str, int], total: int, run: MapRun) -> dict[str, int]:
+    begun = sum(counts.values())
+    return {**counts, "pending": total - begun, "total": total, "resultsWritten": begun if run.results_written else 0}
 
 
 async def update_map_run(call: Call, request: dict[str, Any]) -> dict[str, Any]:

@@ -6,8 +6,8 @@
 (Recorded: scenarios--map_state_config_distributed_parameters, map_item_reader_json_no_json_list_object.)
 
 To the engine a map run is like a task: an attempt is opened by MapRunStarted, RunMap asks for it to be carried out,
-and its outcome comes as TaskSucceeded, with the array of the children's outputs, or TaskFailed.  Each attempt is a
-map run of its own, whose ARN is made from the execution and the attempt: when it is asked for again after a restart,
+and its outcome comes as TaskSucceeded, with what is the state's result, or TaskFailed.  Each attempt is a map run of
+its own, whose ARN is made from the execution and the attempt: when it is asked for again after a restart,
 what there is of it already is found by that.
 
 The children are executions of another program, the state's processor; they see nothing of this execution but their
@@ -26,6 +26,7 @@ from treadle.engine.map_children import ItemSource, MapChildren
 from treadle.engine.signals import RunMap
 from treadle.engine.states.item_reader import ItemReader
 from treadle.engine.states.map_state import MapNode
+from treadle.engine.states.result_writer import ResultWriter
 from treadle.engine.turn import error_details
 from treadle.expressions.bindings import Bindings
 from treadle.expressions.errors import EvaluationError
@@ -46,6 +47,8 @@ class DistributedMapNode(MapNode):
         super().__init__(state, compiler, scope, handlers)
         self._label = state.label
         self._reader = None if state.item_reader is None else ItemReader(compiler, state.item_reader)
+        # An empty one is taken, and says nothing.
+        self._writer = None if not state.result_writer else ResultWriter(compiler, state.result_writer)
 
     # -- going out -----------------------------------------------------------------------------------------
 
@@ -100,6 +103,7 @@ class DistributedMapNode(MapNode):
             concurrency=concurrency,
             tolerated_count=0 if count is None else int(count(turn, branch, data)),
             tolerated_percentage=0.0 if percentage is None else percentage(turn, branch, data),
+            target=None if self._writer is None else self._writer.target(turn, branch, data),
         )
 
     def _selecting(self, turn: Turn, branch: Branch, data: Document) -> Callable[[MapItem], Document]:
@@ -121,7 +125,7 @@ class DistributedMapNode(MapNode):
     # -- coming back ---------------------------------------------------------------------------------------
 
     def task_succeeded(self, turn: Turn, branch: Branch, output: Document) -> None:
-        """`output`: the array of the children's outputs.
+        """`output`: the array of the children's outputs, or what a ResultWriter makes of it.
 
         MapStateExited is linked to MapRunStarted; to MapRunSucceeded where the Map is the execution's first state
         and its language JSONPath.  (Recorded: scenarios--map_state_nested_config_distributed, map_state_label,

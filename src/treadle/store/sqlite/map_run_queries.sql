@@ -3,11 +3,13 @@
 -- name: map_run_insert
 INSERT INTO map_run (
     arn, execution_id, execution_arn, machine, revision, state, status, started, stopped,
-    concurrency, tolerated_count, tolerated_percentage, items, children, error, cause
+    concurrency, tolerated_count, tolerated_percentage, items, children, error, cause,
+    results_written
 )
 SELECT
     :arn, :execution_id, :execution_arn, a.key, r.key, :state, :status, :started, :stopped,
-    :concurrency, :tolerated_count, :tolerated_percentage, :items, :children, :error, :cause
+    :concurrency, :tolerated_count, :tolerated_percentage, :items, :children, :error, :cause,
+    :results_written
 FROM machine_arn AS a, revision AS r
 WHERE a.arn = :machine_arn AND r.id = :revision_id;
 
@@ -15,7 +17,7 @@ WHERE a.arn = :machine_arn AND r.id = :revision_id;
 SELECT
     m.id, m.arn, m.execution_id, m.execution_arn, a.arn AS machine_arn, r.id AS revision_id, m.state, m.status,
     m.started, m.stopped, m.concurrency, m.tolerated_count, m.tolerated_percentage, m.items, m.children,
-    m.error, m.cause
+    m.error, m.cause, m.results_written
 FROM map_run AS m JOIN machine_arn AS a ON a.key = m.machine JOIN revision AS r ON r.key = m.revision
 WHERE m.arn = :arn;
 
@@ -23,7 +25,7 @@ WHERE m.arn = :arn;
 SELECT
     m.id, m.arn, m.execution_id, m.execution_arn, a.arn AS machine_arn, r.id AS revision_id, m.state, m.status,
     m.started, m.stopped, m.concurrency, m.tolerated_count, m.tolerated_percentage, m.items, m.children,
-    m.error, m.cause
+    m.error, m.cause, m.results_written
 FROM map_run AS m JOIN machine_arn AS a ON a.key = m.machine JOIN revision AS r ON r.key = m.revision
 WHERE m.execution_id = :execution_id AND m.id < :before
 ORDER BY m.id DESC
@@ -33,7 +35,7 @@ LIMIT :limit;
 SELECT
     m.id, m.arn, m.execution_id, m.execution_arn, a.arn AS machine_arn, r.id AS revision_id, m.state, m.status,
     m.started, m.stopped, m.concurrency, m.tolerated_count, m.tolerated_percentage, m.items, m.children,
-    m.error, m.cause
+    m.error, m.cause, m.results_written
 FROM map_run AS m JOIN machine_arn AS a ON a.key = m.machine JOIN revision AS r ON r.key = m.revision
 WHERE m.status = 'RUNNING'
 ORDER BY m.id;
@@ -47,7 +49,8 @@ WHERE arn = :arn AND status = 'RUNNING';
 
 -- name: map_run_end
 UPDATE map_run
-SET status = :status, stopped = :stopped, items = :items, children = :children, error = :error, cause = :cause
+SET status = :status, stopped = :stopped, items = :items, children = :children,
+    error = :error, cause = :cause, results_written = :results_written
 WHERE arn = :arn AND status = 'RUNNING';
 
 -- name: map_run_note_insert
@@ -76,10 +79,17 @@ WHERE m.arn = :arn AND e.child > :after
 ORDER BY e.child
 LIMIT :limit;
 
--- name: child_outputs
-SELECT e.child, e.output
-FROM map_run AS m JOIN execution AS e INDEXED BY execution_as_child ON e.map_run = m.id
-WHERE m.arn = :arn AND e.child > :after AND e.status = 'SUCCEEDED'
+-- name: child_results
+SELECT
+    e.id, e.arn, e.name, a.arn AS machine_arn, r.id AS revision_id, e.status, e.started, e.stopped,
+    i.input, e.output, e.error, e.cause, e.trace_header, e.version, e.alias,
+    e.redrives, e.redriven, e.wake, m.arn AS map_run, e.child, e.items
+FROM map_run AS m
+JOIN execution AS e INDEXED BY execution_as_child ON e.map_run = m.id
+JOIN execution_input AS i ON i.execution_id = e.id
+JOIN machine_arn AS a ON a.key = e.machine
+JOIN revision AS r ON r.key = e.revision
+WHERE m.arn = :arn AND e.child > :after AND e.status IN (SELECT value FROM json_each(:statuses))
 ORDER BY e.child
 LIMIT :limit;
 

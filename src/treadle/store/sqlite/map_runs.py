@@ -6,11 +6,12 @@ import sqlite3
 from collections.abc import Sequence
 from operator import attrgetter
 
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
+from treadle.document import encode
 from treadle.store.contract import Conflict, ExecutionRow, ExecutionStatus
 from treadle.store.map_run_contract import ChildCount, ChildPlace, MapRun
-from treadle.store.sqlite.connections import Connections, struct_of
+from treadle.store.sqlite.connections import Connections, Row, struct_of
 from treadle.store.sqlite.sql import STATEMENTS
 
 _LAST = 2**63 - 1
@@ -35,14 +36,14 @@ class MapRunTables(Connections):
 
     async def map_run_get(self, arn: str) -> MapRun | None:
         rows = await self.read("map_run_get", arn=arn)
-        return struct_of(MapRun, rows[0]) if rows else None
+        return _map_run(rows[0]) if rows else None
 
     async def map_run_list(self, execution_id: int, before: int | None, limit: int) -> Sequence[MapRun]:
         rows = await self.read("map_run_list", execution_id=execution_id, before=before or _LAST, limit=limit)
-        return [struct_of(MapRun, row) for row in rows]
+        return [_map_run(row) for row in rows]
 
     async def map_runs_running(self) -> Sequence[MapRun]:
-        return [struct_of(MapRun, row) for row in await self.read("map_runs_running")]
+        return [_map_run(row) for row in await self.read("map_runs_running")]
 
     async def map_run_configure(
         self, arn: str, concurrency: int | None, tolerated_count: int | None, tolerated_percentage: float | None
@@ -70,6 +71,7 @@ class MapRunTables(Connections):
             "children": run.children,
             "error": run.error,
             "cause": run.cause,
+            "results_written": run.results_written,
         }
         await self.write(lambda connection: connection.execute(STATEMENTS["map_run_end"], values))
 
@@ -87,9 +89,12 @@ class MapRunTables(Connections):
     async def child_places(self, map_run_arn: str, after: int, limit: int) -> Sequence[ChildPlace]:
         return [ChildPlace(*row) for row in await self.read("child_places", arn=map_run_arn, after=after, limit=limit)]
 
-    async def child_outputs(self, map_run_arn: str, after: int, limit: int) -> Sequence[tuple[int, str]]:
-        rows = await self.read("child_outputs", arn=map_run_arn, after=after, limit=limit)
-        return [(number, output) for number, output in rows]
+    async def child_results(
+        self, map_run_arn: str, statuses: Sequence[ExecutionStatus], after: int, limit: int
+    ) -> Sequence[ExecutionRow]:
+        wanted = encode(list(statuses))
+        rows = await self.read("child_results", arn=map_run_arn, statuses=wanted, after=after, limit=limit)
+        return [struct_of(ExecutionRow, row) for row in rows]
 
     async def child_list(
         self,
@@ -117,3 +122,8 @@ def write_children(connection: sqlite3.Connection, children: Sequence[ExecutionR
     cursor = connection.executemany(STATEMENTS["child_insert"], map(_created, children))
     if cursor.rowcount != len(children):
         raise Conflict("the map run that was to start an execution is not there")
+
+
+def _map_run(row: Row) -> MapRun:
+    run = struct_of(MapRun, row)
+    return replace(run, results_written=bool(run.results_written))
