@@ -196,15 +196,15 @@ def create_machine(api: Api, name: str, definition: str, **members: Any) -> str:
     return str(answer["stateMachineArn"])
 
 
-def poll(look: Callable[[], _T | None]) -> _T:
+def poll(look: Callable[[], _T | None], seconds: float = DEADLINE_SECONDS) -> _T:
     """Ask until there is an answer other than None."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         found = look()
         if found is not None:
             return found
         time.sleep(0.05)
-    raise TimeoutError(f"nothing after {DEADLINE_SECONDS} seconds")
+    raise TimeoutError(f"nothing after {seconds} seconds")
 
 
 def ended_execution(api: Api, arn: str) -> dict[str, Any]:

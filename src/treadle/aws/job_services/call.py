@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 from msgspec import Struct
 
 from treadle.aws import model
-from treadle.aws.errors import ApiError
+from treadle.aws.errors import ApiError, not_implemented
 from treadle.aws.service import Caller
+from treadle.aws.table_service import Operation
 from treadle.jobs.contract import Job, Outcome
 from treadle.jobs.ledger import Ledger
 from treadle.neighbours.contract import NeighbourUnavailable
@@ -68,6 +69,18 @@ class Call(Struct, frozen=True):
         """One of the caller's own account and region."""
         found = await self.ledger.get(id)
         return found if found is not None and found.kind == kind and found.detail["place"] == self.place else None
+
+
+def refused(service: str, *names: str) -> dict[str, Operation[Call]]:
+    """Operations that are about jobs and are not served. The neighbour, who knows none of the jobs, must not answer."""
+
+    def refusing(name: str) -> Operation[Call]:
+        async def refuse(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+            raise not_implemented(f"the operation {name} of {service}")
+
+        return refuse
+
+    return {name: refusing(name) for name in names}
 
 
 def page_of(found: Sequence[tuple[int, T]], most: int) -> tuple[list[T], str | None]:

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 from treadle.aws.errors import ApiError
-from treadle.aws.job_services.call import Call, page_of, position, seconds
+from treadle.aws.job_services.call import Call, page_of, position, refused, seconds
 from treadle.aws.table_service import Operation
 from treadle.jobs.contract import Job, Part, Work
 
@@ -79,6 +79,7 @@ async def list_builds_for_project(call: Call, request: dict[str, Any]) -> dict[s
 
 
 OPERATIONS: dict[str, Operation[Call]] = {
+    **refused("codebuild", "BatchDeleteBuilds", "ListBuilds"),
     "BatchGetBuilds": batch_get_builds,
     "ListBuildsForProject": list_builds_for_project,
     "RetryBuild": retry_build,
@@ -134,7 +135,7 @@ def _build(call: Call, request: dict[str, Any], project: dict[str, Any], number:
             raise ApiError("InvalidInputException", text)
     members["environment"] = {**environment, "environmentVariables": list(variables.values())}
     buildspec = members.get("source", {}).get("buildspec") or _BUILDSPEC
-    minutes = request.get("timeoutInMinutesOverride", project.get("timeoutInMinutes", _TIMEOUT_MINUTES))
+    minutes = request.get("timeoutInMinutesOverride") or project.get("timeoutInMinutes") or _TIMEOUT_MINUTES
     arn = _arn(call, id)
     work = Work(
         service="codebuild",

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from treadle.aws.errors import ApiError, not_implemented
-from treadle.aws.job_services.call import Call, exit_code, page_of, position, seconds
+from treadle.aws.job_services.call import Call, exit_code, page_of, position, refused, seconds
 from treadle.aws.table_service import Operation
 from treadle.jobs.contract import Job, Part, Work
 
@@ -85,6 +85,7 @@ async def stop_task(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 
 
 OPERATIONS: dict[str, Operation[Call]] = {
+    **refused("ecs", "ExecuteCommand", "StartTask"),
     "DescribeTasks": describe_tasks,
     "ListTasks": list_tasks,
     "RunTask": run_task,

@@ -85,6 +85,7 @@ def _sagemaker(what: str, arn: str, more: Any) -> Kind:
         shown=shown,
         unknown="ResourceNotFound",
         taken="ResourceInUse",
+        refused=(f"List{what}s",),
     )
 
 
@@ -284,6 +285,7 @@ KINDS: tuple[Kind, ...] = (
         stopped=lambda key: {"RunId": key["RunId"]},
         requires=("DescribeJob", "Name", "Name"),
         unknown="ResourceNotFoundException",
+        refused=("ListJobRuns",),
     ),
     Kind(
         service="emr-serverless",
@@ -300,6 +302,7 @@ KINDS: tuple[Kind, ...] = (
         requires=("GetApplication", "applicationId", "applicationId"),
         token="clientToken",  # noqa: S106 - the name of a member
         unknown="ResourceNotFoundException",
+        refused=("ListJobRuns", "GetDashboardForJobRun"),
     ),
     Kind(
         service="emr-containers",
@@ -316,6 +319,7 @@ KINDS: tuple[Kind, ...] = (
         requires=("DescribeVirtualCluster", "id", "virtualClusterId"),
         token="clientToken",  # noqa: S106 - the name of a member
         unknown="ResourceNotFoundException",
+        refused=("ListJobRuns",),
     ),
     Kind(
         service="athena",
@@ -329,6 +333,7 @@ KINDS: tuple[Kind, ...] = (
         shown=_query,
         token="ClientRequestToken",  # noqa: S106 - the name of a member
         unknown="InvalidRequestException",
+        refused=("BatchGetQueryExecution", "ListQueryExecutions"),
     ),
     Kind(
         service="bedrock",
@@ -342,6 +347,7 @@ KINDS: tuple[Kind, ...] = (
         shown=_customization,
         token="clientRequestToken",  # noqa: S106 - the name of a member
         unknown="ResourceNotFoundException",
+        refused=("ListModelCustomizationJobs",),
         taken="ConflictException",
     ),
 )

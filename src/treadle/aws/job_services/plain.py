@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from treadle.aws import model
 from treadle.aws.errors import ApiError
-from treadle.aws.job_services.call import Call
+from treadle.aws.job_services.call import Call, refused
 from treadle.aws.table_service import Operation
 from treadle.jobs.contract import Job, JobState, Part, Work
 
@@ -51,6 +51,8 @@ class Kind(Struct, frozen=True, kw_only=True):
     """The error of a job that is not there."""
     taken: str | None = None
     """The error of a name that is taken; None: names are made."""
+    refused: tuple[str, ...] = ()
+    """Operations that are about such jobs, too, and are not served: the neighbour, who knows none, must not answer."""
 
     @property
     def id(self) -> str:
@@ -59,7 +61,8 @@ class Kind(Struct, frozen=True, kw_only=True):
 
 def operations(kinds: Sequence[Kind]) -> dict[str, Operation[Call]]:
     """The table of the operations of one service."""
-    return {name: operation for kind in kinds for name, operation in _operations(kind)}
+    served = {name: operation for kind in kinds for name, operation in _operations(kind)}
+    return {**served, **refused(kinds[0].service, *(name for kind in kinds for name in kind.refused))}
 
 
 def _operations(kind: Kind) -> Iterator[tuple[str, Operation[Call]]]:
