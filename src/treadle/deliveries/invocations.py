@@ -10,7 +10,8 @@
 
 From the Lambda developer guide, pages "How Lambda handles errors and retries with asynchronous invocation" and
 "Capturing records of Lambda asynchronous invocations". What Lambda does with the events of an alias that is gone is
-not documented; here they wait for it. Those of a function that was deleted go with it.
+not documented; here they wait for it. Those of a function that was deleted go with it. Which condition a record names
+when nothing is reserved, or when an endless chain is cut off, is not documented either: RetriesExhausted is a guess.
 """
 
 from __future__ import annotations
