@@ -185,6 +185,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Answer of a function that streams it (Lambda's was so much at first)."""
     function_stream_buffer_bytes: int = 262_144
     """Of a streamed answer, what waits in memory for its reader; a handler that writes more waits until it is taken."""
+    function_url_metadata_bytes: int = 65_536
+    """Status and headers that a handler streams before the body of its answer to a function URL (a bound of ours)."""
     function_archive_bytes: int = 50 * 1_048_576
     """A zip archive with a function's code."""
     function_code_bytes: int = 250 * 1_048_576

@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 from msgspec import Struct
@@ -41,7 +41,6 @@ from treadle.clock import Clock
 from treadle.functions.answer_stream import AnswerStream
 from treadle.functions.contract import FunctionNotFound, FunctionThrottled, Invocation
 from treadle.functions.created import FunctionArn
-from treadle.functions.local import LocalFunctions
 from treadle.limits import Limits
 from treadle.store.event_source_contract import EventSourceStore, FunctionUrl
 
@@ -52,6 +51,16 @@ _PORTS = {"http": 80, "https": 443}
 _WITHOUT_BODY = (204, 304)
 
 _log = logging.getLogger(__name__)
+
+
+class Invoker(Protocol):
+    """The functions, as far as URLs need them."""
+
+    async def invoke(
+        self, name: str, payload: bytes, *, function_arn: str, request_id: str, stream: AnswerStream | None
+    ) -> Invocation:
+        """Raises FunctionNotFound, FunctionThrottled."""
+        ...
 
 
 class _Called(Struct, frozen=True):
@@ -75,7 +84,7 @@ class FunctionUrlSite:
     def __init__(
         self,
         store: EventSourceStore,
-        functions: LocalFunctions,
+        functions: Invoker,
         authentication: Authentication,
         clock: Clock,
         limits: Limits,
@@ -218,7 +227,7 @@ class FunctionUrlSite:
             head, end, body = came.partition(METADATA_END)
             if end:
                 return metadata_of(head), body
-            if len(came) > self._limits.function_header_bytes:
+            if len(came) > self._limits.function_url_metadata_bytes:
                 break
         raise BadAnswerError("its metadata have no end")
 

@@ -133,5 +133,7 @@ def _shown(call: Call, url: FunctionUrl) -> dict[str, Any]:
     }
     if settings.cors is not None:
         given = {member: getattr(settings.cors, name) for member, name in _CORS_MEMBERS.items()}
-        shown["Cors"] = {member: value for member, value in given.items() if value not in (None, [], False)}
+        shown["Cors"] = {
+            member: value for member, value in given.items() if value is not None and value is not False and value != []
+        }
     return shown
