@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from treadle.aws.execute_api.definition import find_route
+from treadle.aws.execute_api.definition import find_method
 
 
 def resource(path: str, *methods: str) -> dict[str, Any]:
@@ -42,6 +42,6 @@ RESOURCES = [
     ],
 )
 def test_the_most_exact_one_wins(method: str, path: str, found: str | None, variables: dict[str, str]) -> None:
-    route = find_route(RESOURCES, method, path)
-    assert (None if route is None else route.resource_path) == found
-    assert ({} if route is None else route.variables) == variables
+    found_method = find_method(RESOURCES, method, path)
+    assert (None if found_method is None else found_method.resource_path) == found
+    assert ({} if found_method is None else found_method.variables) == variables

@@ -23,7 +23,7 @@ from uuid import uuid4
 import re2
 
 from treadle.aws.authentication import Defaults
-from treadle.aws.execute_api.definition import Route, find_route
+from treadle.aws.execute_api.definition import ApiMethod, find_method
 from treadle.aws.execute_api.lambda_proxy import proxy_answer, proxy_event
 from treadle.clock import Clock
 from treadle.document import decode, encode
@@ -67,11 +67,11 @@ class _Called:
         self.request_id = str(uuid4())
         self.edge = False
         self.stage: Mapping[str, Any] = {}
-        self.route: Route
+        self.method: ApiMethod
 
     @property
     def integration(self) -> Mapping[str, Any]:
-        return self.route.method.get("methodIntegration") or {}
+        return self.method.settings.get("methodIntegration") or {}
 
 
 class RestApis:
@@ -124,11 +124,11 @@ class RestApis:
             raise forbidden
         called.stage = stage
         resources = await self._ask(called, "GetResources", {"limit": 500, "embed": ["methods"]}) or {}
-        route = find_route(resources.get("items") or [], call.method, call.path)
-        if route is None:
+        method = find_method(resources.get("items") or [], call.method, call.path)
+        if method is None:
             # Recorded: services/apigetway_task_service--invoke_error.
             raise Refusal(403, "Missing Authentication Token", "MissingAuthenticationTokenException")
-        called.route = route
+        called.method = method
 
     async def _ask(self, called: _Called, operation: str, members: dict[str, Any]) -> dict[str, Any] | None:
         """None: there is no such thing. Raises Refusal."""
@@ -151,7 +151,7 @@ class RestApis:
 
     def _integrated(self, called: _Called) -> Awaitable[ApiAnswer]:
         """Raises Refusal."""
-        method, kind = called.route.method, called.integration.get("type")
+        method, kind = called.method.settings, called.integration.get("type")
         authorization = method.get("authorizationType") or "NONE"
         if authorization == "AWS_IAM" and not called.call.signed:
             raise Refusal(403, "Missing Authentication Token", "MissingAuthenticationTokenException")
@@ -170,7 +170,7 @@ class RestApis:
 
     async def _function_proxy(self, called: _Called) -> ApiAnswer:
         event = proxy_event(
-            called.call, called.route, called.account, called.stage, called.request_id, self._clock.now()
+            called.call, called.method, called.account, called.stage, called.request_id, self._clock.now()
         )
         payload, failed = await self._invoke(called, event)
         answer = None if failed else proxy_answer(payload)
@@ -209,7 +209,7 @@ class RestApis:
 
     async def _http_proxy(self, called: _Called) -> ApiAnswer:
         call, integration = called.call, called.integration
-        variables = dict(called.route.variables)
+        variables = dict(called.method.variables)
         for target, source in (integration.get("requestParameters") or {}).items():
             if target.startswith("integration.request.path.") and source.startswith(_PATH_SOURCE):
                 variables[target.rpartition(".")[2]] = variables.get(source.removeprefix(_PATH_SOURCE), "")

@@ -16,19 +16,19 @@ from msgspec import Struct
 _VARIABLE = re.compile(r"\{([^{}+]+)(\+?)\}")
 
 
-class Route(Struct, frozen=True):
+class ApiMethod(Struct, frozen=True):
     resource_id: str
     resource_path: str
     """As the API has it: `/orders/{id}`."""
     variables: dict[str, str]
-    method: Mapping[str, Any]
+    settings: Mapping[str, Any]
     """As GetResources describes it."""
 
 
-def find_route(resources: Iterable[Mapping[str, Any]], method: str, path: str) -> Route | None:
+def find_method(resources: Iterable[Mapping[str, Any]], method: str, path: str) -> ApiMethod | None:
     """`resources`: the items of GetResources. None: the API has no such method there."""
     segments = _segments(path)
-    best: tuple[tuple[int, ...], Route] | None = None
+    best: tuple[tuple[int, ...], ApiMethod] | None = None
     for resource in resources:
         methods = resource.get("resourceMethods") or {}
         found = methods.get(method) or methods.get("ANY")
@@ -37,7 +37,7 @@ def find_route(resources: Iterable[Mapping[str, Any]], method: str, path: str) -
             continue
         rank, variables = matched
         if best is None or rank < best[0]:
-            best = rank, Route(resource.get("id", ""), resource.get("path", ""), variables, found)
+            best = rank, ApiMethod(resource.get("id", ""), resource.get("path", ""), variables, found)
     return None if best is None else best[1]
 
 

@@ -11,33 +11,33 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from treadle.aws.execute_api.definition import Route
+from treadle.aws.execute_api.definition import ApiMethod
 from treadle.document import decode, encode
 from treadle.tasks.contract import ApiAnswer, ApiCall
 
 
 def proxy_event(
-    call: ApiCall, route: Route, account: str, stage: Mapping[str, Any], request_id: str, now: int
+    call: ApiCall, method: ApiMethod, account: str, stage: Mapping[str, Any], request_id: str, now: int
 ) -> bytes:
     """`now`: milliseconds since the epoch."""
     headers = _lists(call.headers)
     query = _lists(call.query)
     text, is_base64 = _text(call.body)
     event = {
-        "resource": route.resource_path,
+        "resource": method.resource_path,
         "path": call.path,
         "httpMethod": call.method,
         "headers": _last(headers),
         "multiValueHeaders": headers or None,
         "queryStringParameters": _last(query),
         "multiValueQueryStringParameters": query or None,
-        "pathParameters": route.variables or None,
+        "pathParameters": method.variables or None,
         "stageVariables": stage.get("variables") or None,
         "requestContext": {
             "accountId": account,
             "apiId": call.api_id,
-            "resourceId": route.resource_id,
-            "resourcePath": route.resource_path,
+            "resourceId": method.resource_id,
+            "resourcePath": method.resource_path,
             "httpMethod": call.method,
             "path": f"/{call.stage}{call.path}",
             "stage": call.stage,
