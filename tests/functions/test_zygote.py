@@ -128,3 +128,22 @@ async def test_another_zygote_takes_over(serve: Serve, gate: Gate) -> None:
     parent = await again
     assert parent != zygote
     assert is_forked(parent)
+
+
+async def test_says_what_it_is(serve: Serve, gate: Gate) -> None:
+    """To ps, and to the guardian."""
+    served = await serve()
+    code = gate.prelude + "def handler(event, context): wait(arrive('f')); return os.environ['AWS_LAMBDA_RUNTIME_API']"
+    served.write("f.py", code)
+    call = asyncio.create_task(served.answer("f"))
+    visitor = await gate.visitor()
+    command, environment = shown(visitor.pid)
+    visitor.let_through()
+    secret = (await call).rpartition("/")[2]
+    assert b"/bootstrap.py\0f.handler\0" in command
+    assert b"_TREADLE_WORKER=" + secret.encode() in environment
+
+
+def shown(pid: int) -> tuple[bytes, bytes]:
+    process = Path(f"/proc/{pid}")
+    return (process / "cmdline").read_bytes(), (process / "environ").read_bytes()

@@ -47,7 +47,7 @@ class Zygote:
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._ready: asyncio.Future[bool] | None = None
-        self._orders: dict[int, tuple[asyncio.Future[None], Owner]] = {}
+        self._orders: dict[int, tuple[asyncio.Future[bool], Owner]] = {}
         self._order = 0
         self._workers: dict[int, Owner] = {}
         self._broken = False
@@ -70,10 +70,9 @@ class Zygote:
             socket.send_fds(self._socket, [msgspec.json.encode(order)], [what.output])
         except OSError:  # too long, or it is behind with its work
             return False
-        started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        started: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._orders[self._order] = started, owner
-        await started
-        return True
+        return await started
 
     async def close(self) -> None:
         """Called when all workers have ended."""
@@ -140,7 +139,7 @@ class Zygote:
                 started, owner = self._orders.pop(order)
                 self._workers[pid] = owner
                 owner.started(pid)
-                _settle(started)
+                _settle(started, True)
             case {"failed": order, "reason": reason}:
                 _settle(self._orders.pop(order)[0], OSError(reason))
             case {"ended": pid, "code": code}:
@@ -172,7 +171,7 @@ class Zygote:
             self._broken = True
         self._ready = self._process = self._socket = None
         for started, _ in self._orders.values():
-            _settle(started, OSError("the process that it was to be forked from ended"))
+            _settle(started, False)
         self._orders.clear()
         workers, self._workers = self._workers, {}
         for pid, owner in workers.items():
@@ -181,10 +180,10 @@ class Zygote:
             owner.ended(-signal.SIGKILL)
 
 
-def _settle(started: asyncio.Future[None], error: OSError | None = None) -> None:
+def _settle(started: asyncio.Future[bool], outcome: bool | OSError) -> None:
     if started.done():  # whoever asked was cancelled
         return
-    if error is None:
-        started.set_result(None)
+    if isinstance(outcome, bool):
+        started.set_result(outcome)
     else:
-        started.set_exception(error)
+        started.set_exception(outcome)

@@ -196,7 +196,7 @@ def _become_worker(message: dict[str, Any], output: int, modules: _Modules) -> l
         sys.stderr.write(f"{error}\n")
         sys.stderr.flush()
         os._exit(1)
-    _mark_environment(environment["AWS_LAMBDA_RUNTIME_API"].rpartition("/")[2])
+    _show_as(command, environment["AWS_LAMBDA_RUNTIME_API"].rpartition("/")[2])
     os.environ.clear()
     os.environ.update(environment)
     sys.path[:0] = _python_path(environment)
@@ -204,19 +204,34 @@ def _become_worker(message: dict[str, Any], output: int, modules: _Modules) -> l
     return list(command)
 
 
-def _mark_environment(mark: str) -> None:
-    """What the system shows of a process' environment is what it was started with, in the memory of the process. The
-    guardian knows what belongs to a worker by the secret in its environment: put it where the zygote has kept room."""
-    stat = os.open("/proc/self/stat", os.O_RDONLY)
-    fields = os.read(stat, 4_096).rpartition(b")")[2].split()
-    os.close(stat)
-    begin, end = int(fields[47]), int(fields[48])  # env_start and env_end of proc(5)
-    memory = os.open("/proc/self/mem", os.O_RDWR)
-    name = f"{_PLACE_OF_MARK}=".encode()
-    place = os.pread(memory, end - begin, begin).find(name)
-    if place >= 0:
-        os.pwrite(memory, mark.encode(), begin + place + len(name))
-    os.close(memory)
+def _show_as(command: Sequence[str], mark: str) -> None:
+    """What the system shows of a process' command and environment is what it was started with, in the memory of the
+    process. The first is for people. By the second the guardian knows what belongs to a worker: there is its secret,
+    where the zygote has kept room for it. A system that does not let this happen shows the zygote's own."""
+    try:
+        fields = _read("/proc/self/stat").rpartition(b")")[2].split()
+        arguments, arguments_end, variables, variables_end = map(int, fields[45:49])  # arg_start to env_end of proc(5)
+        memory = os.open("/proc/self/mem", os.O_RDWR)
+        try:
+            room = arguments_end - arguments
+            shown = b"\0".join(os.fsencode(part) for part in command)[: room - 1]
+            os.pwrite(memory, shown.ljust(room, b"\0"), arguments)
+            name = f"{_PLACE_OF_MARK}=".encode()
+            place = os.pread(memory, variables_end - variables, variables).find(name)
+            if place >= 0:
+                os.pwrite(memory, mark.encode(), variables + place + len(name))
+        finally:
+            os.close(memory)
+    except (OSError, ValueError):
+        return
+
+
+def _read(path: str) -> bytes:
+    file = os.open(path, os.O_RDONLY)
+    try:
+        return os.read(file, 4_096)
+    finally:
+        os.close(file)
 
 
 def _needs_a_fresh_start(command: Sequence[str], environment: dict[str, str], modules: _Modules) -> bool:
