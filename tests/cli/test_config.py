@@ -48,6 +48,14 @@ TAKEN: dict[str, tuple[dict[str, str | None], dict[str, str], str, object]] = {
         {"s3": "http://127.0.0.1:9000", "sqs": "https://queues.example/base", "sns": "http://127.0.0.1:2"},
     ),
     "the endpoint of all services": ({}, {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"}, "endpoints", {}),
+    "hosts without TLS": ({"plain_http": "Api.Internal, ::1,*"}, {}, "plain_http", {"api.internal", "::1", "*"}),
+    "proxies": (
+        {},
+        {"https_proxy": "http://a:1", "HTTPS_PROXY": "http://b:1", "NO_PROXY": "c", "HTTP_PROXY": ""},
+        "proxies",
+        {"https": "http://a:1", "no": "c"},
+    ),
+    "roles": ({"assume_roles": "1"}, {"AWS_ENDPOINT_URL_STS": "http://sts"}, "assume_roles", True),
     "what functions inherit": ({}, {"PATH": "/bin", "SECRET": "x"}, "inherited", {"PATH": "/bin"}),
 }
 
@@ -56,6 +64,8 @@ REFUSED: dict[str, tuple[dict[str, str | None], dict[str, str], str]] = {
     "a port too large": ({}, {"TREADLE_PORT": "65536"}, "TREADLE_PORT is '65536'"),
     "a port in other digits": ({"port": "٤٥"}, {}, "--port"),
     "an account": ({}, {"TREADLE_ACCOUNT_ID": "123"}, "twelve digits"),
+    "hosts that are URLs": ({"plain_http": "http://api.internal"}, {}, "hosts with commas between, or *"),
+    "roles that nobody gives": ({"assume_roles": "1"}, {}, "without an endpoint for sts"),
     "a region": ({"region": "moon"}, {}, "a region such as us-west-2"),
     "a log level": ({"log_level": "loud"}, {}, "one of debug, info, warning, error"),
     "an empty folder": ({"data_dir": ""}, {}, "--data is '', but takes the path of a folder"),
