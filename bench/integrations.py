@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import boto3
@@ -19,7 +18,6 @@ from workloads import chain, create, duration
 
 _SEND = "arn:aws:states:::sqs:sendMessage"
 _CLIENTS = 64
-_RECEIVERS = 4
 _MESSAGES_AT_ONCE = 10
 _POLL_SECONDS = 0.2
 _GIVE_UP_SECONDS = 1_800
@@ -56,17 +54,17 @@ def callbacks(server: Server, waiting: int = 10_000) -> Iterator[Figure]:
     client = Client(server.port)
     message = {"QueueUrl": queue, "MessageBody.$": "$$.Task.Token"}
     machine = create(client, chain(1, {"Type": "Task", "Resource": f"{_SEND}.waitForTaskToken", "Parameters": message}))
+    client.close()
     before, began = resident_mib(server.pid), time.perf_counter()
     uvloop.run(_all(server.port, "StartExecution", ({"stateMachineArn": machine} for _ in range(waiting))))
     _until(lambda: _messages(sqs, queue) == waiting)
     begun = time.perf_counter() - began
     held = resident_mib(server.pid)
-    tokens = _receive_all(server, queue, waiting)
+    tokens = _receive_all(sqs, queue, waiting)
     began = time.perf_counter()
     uvloop.run(_all(server.port, "SendTaskSuccess", ({"taskToken": token, "output": "{}"} for token in tokens)))
     ended = time.perf_counter() - began
-    _until(lambda: _succeeded(client, machine) == waiting)
-    client.close()
+    _until(lambda: _succeeded(server, machine) == waiting)
     yield Figure(f"{waiting:,} callbacks: begun, until the queue has all tokens", "/s", [waiting / begun])
     yield Figure(f"{waiting:,} callbacks waiting: memory of the server", "MiB", [held], f"{before:.0f} before")
     yield Figure(f"{waiting:,} callbacks: answered", "/s", [waiting / ended])
@@ -101,26 +99,23 @@ def _messages(sqs: Any, queue: str) -> int:
     return int(sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=[name])["Attributes"][name])
 
 
-def _receive_all(server: Server, queue: str, count: int) -> list[str]:
-    def receive(times: int) -> list[str]:
-        sqs = _sqs(server)
-        asked = {"QueueUrl": queue, "MaxNumberOfMessages": _MESSAGES_AT_ONCE, "VisibilityTimeout": _GIVE_UP_SECONDS}
-        return [message["Body"] for _ in range(times) for message in sqs.receive_message(**asked).get("Messages", [])]
-
-    with ThreadPoolExecutor(_RECEIVERS) as pool:
-        times = count // _MESSAGES_AT_ONCE // _RECEIVERS
-        tokens = [token for some in pool.map(receive, [times] * _RECEIVERS) for token in some]
+def _receive_all(sqs: Any, queue: str, count: int) -> set[str]:
+    """One after another: moto gives a message to several who ask at the same time."""
+    tokens: set[str] = set()
+    asked = {"QueueUrl": queue, "MaxNumberOfMessages": _MESSAGES_AT_ONCE, "VisibilityTimeout": _GIVE_UP_SECONDS}
     while len(tokens) < count:
-        tokens += receive(1)
+        tokens.update(message["Body"] for message in sqs.receive_message(**asked).get("Messages", []))
     return tokens
 
 
-def _succeeded(client: Client, machine: str) -> int:
+def _succeeded(server: Server, machine: str) -> int:
+    client = Client(server.port)
     count, page = 0, {"stateMachineArn": machine, "statusFilter": "SUCCEEDED", "maxResults": 1_000}
     while True:
         answer = client.call("ListExecutions", **page)
         count += len(answer["executions"])
         if "nextToken" not in answer:
+            client.close()
             return count
         page["nextToken"] = answer["nextToken"]
 
