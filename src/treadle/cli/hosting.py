@@ -18,9 +18,10 @@ from collections.abc import Callable
 import click
 import uvloop
 
-from treadle.app import App, ServerError
+from treadle.app import App
 from treadle.cli.output import TerminalOutput
 from treadle.config import Settings
+from treadle.listening import ServerError
 
 Beside = Callable[[App, threading.Event], int | None]
 """Given the server, started, and an event that asks it to stop. A status ends the server; None does not."""
