@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from tests.jobs.marks import began
 from treadle.jobs.contract import Outcome, Stop, Work
 from treadle.jobs.options import JobOptions
 from treadle.jobs.runner import Runner
@@ -184,17 +184,6 @@ async def test_output_beyond_the_bound_is_dropped(jobs_file: Path, runner: Runne
     assert failed.message.endswith("its last words: the end")
     assert log(options).endswith("(the log ends here: it has reached its bound, the limit job_log_bytes)\n")
     assert len(log(options)) < 11_000
-
-
-async def began(path: Path) -> str:
-    """What a command writes there, once it has."""
-    return await asyncio.to_thread(_began, path)
-
-
-def _began(path: Path) -> str:
-    while not path.exists() or not path.read_text().endswith("\n"):
-        time.sleep(0.01)
-    return path.read_text().strip()
 
 
 def alive(pid: int) -> bool:

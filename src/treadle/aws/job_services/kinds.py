@@ -168,7 +168,7 @@ def _serverless(job: Job, key: Members) -> Members:
         "stateDetails": why(job) or "",
         "releaseLabel": "",
         "configurationOverrides": request.get("configurationOverrides"),
-        "jobDriver": request.get("jobDriver", {}),
+        "jobDriver": request.get("jobDriver"),
         "tags": request.get("tags", {}),
         "attempt": 1,
         **_times(job, began="startedAt", ended="endedAt"),
