@@ -34,6 +34,7 @@ class CloudWatchLogs(FakeNeighbour):
         self.operations: list[str] = []
         self.raw: list[bytes] = []
         self.put = asyncio.Event()
+        self.refuses = False
         self.bodies: list[dict[str, Any]] = []
 
     async def send(self, request: Outgoing) -> Incoming:
@@ -48,6 +49,8 @@ class CloudWatchLogs(FakeNeighbour):
         self.raw.append(request.body)
         self.bodies.append(body)
         name = body.get("logStreamName", "")
+        if self.refuses:
+            return Reply(400, b'{"__type":"AccessDeniedException","message":"no"}', {})
         if operation == "CreateLogStream":
             self.streams[name] = []
         elif operation == "DeleteLogStream":
@@ -174,6 +177,17 @@ async def test_functions_do_not_mind_that_nobody_is_there(
         shipping.logs.wrote(stream(), "first\n")
         await shipping.logs.flush()
     assert [record.levelname for record in caplog.records if record.levelno >= logging.INFO] == levels
+
+
+async def test_a_refusal_is_told_once(ship: Ship, caplog: pytest.LogCaptureFixture) -> None:
+    shipping = ship()
+    shipping.neighbour.refuses = True
+    for _ in range(3):
+        shipping.logs.wrote(stream(), "first\n")
+        await shipping.logs.flush()
+    assert [record.getMessage() for record in caplog.records] == [
+        "Function logs, pay: CloudWatch Logs refused its output: AccessDeniedException: no"
+    ]
 
 
 async def test_close_waits_for_nobody(ship: Ship) -> None:

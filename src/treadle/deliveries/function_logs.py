@@ -75,6 +75,7 @@ class FunctionLogs:
         self._timer: asyncio.TimerHandle | None = None
         self._shipping: asyncio.Task[None] | None = None
         self._told = False
+        self._complained: set[str] = set()
 
     def connect(self, services: ServiceCalls, neighbours: Neighbours) -> None:
         self._services, self._neighbours = services, neighbours
@@ -171,13 +172,13 @@ class FunctionLogs:
             await self._call(stream, "PutLogEvents", logEvents=events)
         except ServiceFault as fault:
             if fault.code != "ResourceNotFoundException":
-                _log.warning("CloudWatch Logs refused output of the function %s: %s", stream.function, fault)
+                self._complain(stream.function, f"CloudWatch Logs refused its output: {fault}")
                 return
             await self._make(stream)
             try:
                 await self._call(stream, "PutLogEvents", logEvents=events)
             except ServiceFault as again:
-                _log.warning("CloudWatch Logs refused output of the function %s: %s", stream.function, again)
+                self._complain(stream.function, f"CloudWatch Logs refused its output: {again}")
                 return
         for event in batch:
             for namespace, datum in metrics_in(event.text):
@@ -195,7 +196,7 @@ class FunctionLogs:
                 await self._request(stream.account, stream.region, LOGS, operation, names)
             except ServiceFault as fault:
                 if fault.code != "ResourceAlreadyExistsException":
-                    _log.warning("The log group %s could not be made: %s", stream.group, fault)
+                    self._complain(stream.function, f"{operation} of {stream.group} was refused: {fault}")
 
     async def _bound_emulator(self, stream: LogStream, size: int) -> None:
         assert self._services is not None
@@ -216,7 +217,13 @@ class FunctionLogs:
             try:
                 await self._request(account, region, METRICS, "PutMetricData", members)
             except ServiceFault as fault:
-                _log.warning("CloudWatch refused metrics of functions in the namespace %s: %s", namespace, fault)
+                self._complain(namespace, f"CloudWatch refused these metrics: {fault}")
+
+    def _complain(self, whose: str, what: str) -> None:
+        """Once for each function or namespace: what is refused now mostly is the next time, too."""
+        if whose not in self._complained:
+            self._complained.add(whose)
+            _log.warning("Function logs, %s: %s", whose, what)
 
     async def _call(self, stream: LogStream, operation: str, **members: Any) -> None:
         names = {"logGroupName": stream.group, "logStreamName": stream.name}
