@@ -19,7 +19,7 @@ class Deletions:
         self,
         machines: Machines,
         residents: Mapping[int, Resident],
-        spawn: Callable[[Coroutine[Any, Any, None]], None],
+        spawn: Callable[[Coroutine[Any, Any, None]], object],
     ) -> None:
         """`residents`: the executions in memory."""
         self._machines = machines

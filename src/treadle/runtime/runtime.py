@@ -70,7 +70,7 @@ from treadle.runtime.resident import (
     row_of,
     take_step,
 )
-from treadle.runtime.sleepers import load_due, load_in_flight, scan_before, sleeps_until
+from treadle.runtime.sleepers import Scans, load_in_flight, sleeps_until
 from treadle.runtime.timers import Timers
 from treadle.runtime.tokens import TaskTokens
 from treadle.runtime.under_way import UnderWay
@@ -82,8 +82,6 @@ _log = logging.getLogger(__name__)
 
 _TICK_SECONDS = 0.05
 """After so long, what else waits for the event loop comes first."""
-_SCAN = 0
-"""Key of the scan's timer. Executions have larger ids."""
 
 
 class Runtime:
@@ -114,6 +112,7 @@ class Runtime:
         self.deletions = Deletions(self.machines, self._residents, self._under_way.spawn)
         self._queue: list[Resident] = []
         self._timers = Timers(clock)
+        self._scans = Scans(store, clock, self._timers, self._under_way, self._load_all)
         children = Children(self._residents, self._signal, self._load_soon, self._outside)
         self.map_runs = MapRuns(store, clock, limits, children, self._under_way, datasets)
         self._closed: Exception | None = None
@@ -129,7 +128,7 @@ class Runtime:
         await self.deletions.resume()
         await load_in_flight(self._store, self._load_all)
         await self.map_runs.resume()
-        await self._scan()
+        await self._scans.scan()
 
     async def close(self) -> None:
         """Finish what is queued and being committed, then stop. What still runs goes on at the next start."""
@@ -137,6 +136,7 @@ class Runtime:
             self._closed = RuntimeClosed("the server is stopping")
         self.activities.close()
         self.map_runs.close()
+        self._scans.close()
         self._timers.clear()
         await self._under_way.idle()
         self._tasks.close()
@@ -360,7 +360,7 @@ class Runtime:
         due = timer[0]
         if resident.stored and may_sleep(execution) and sleeps_until(due, self._clock.now()):
             self._drop(resident)
-            self._scan_at(scan_before(due))
+            self._scans.wake(due)
         else:
             self._timers.set(resident.row.id, due, partial(self._signal, resident, TimerFired()))
 
@@ -446,16 +446,6 @@ class Runtime:
         else:
             self._finish(resident)
 
-    def _scan_at(self, when: int) -> None:
-        planned = self._timers.due(_SCAN)
-        if self._closed is None and (planned is None or when < planned):
-            self._timers.set(_SCAN, when, lambda: self._under_way.spawn(self._scan()))
-
-    async def _scan(self) -> None:
-        due = await load_due(self._store, self._load_all, self._clock.now())
-        if due is not None:
-            self._scan_at(scan_before(due))
-
     # -- what must not happen --------------------------------------------------------------------------------
 
     def _bug(self, resident: Resident, error: Exception) -> None:
@@ -489,6 +479,7 @@ class Runtime:
         if isinstance(self._closed, StoreUnusable):
             return
         self._closed = error
+        self._scans.close()
         self._timers.clear()
         for resident in self._residents.values():
             resident.refuse(error)

@@ -10,6 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from treadle.clock import Clock
+from treadle.runtime.timers import Timers
+from treadle.runtime.under_way import UnderWay
 from treadle.store.contract import ExecutionRow, Store
 
 _HORIZON_MILLISECONDS = 60_000
@@ -20,6 +23,9 @@ _FOREVER = 2**63 - 1
 _BEHIND_TASKS = (0, _FOREVER)
 """Cursor behind the executions with tasks in flight (`wake` 0): those are in memory."""
 
+_TIMER = 0
+"""Key of the scan's timer. Executions have larger ids."""
+
 Load = Callable[[list[ExecutionRow]], Awaitable[None]]
 """Loads those of the executions that are not in memory yet."""
 
@@ -29,9 +35,31 @@ def sleeps_until(due: int, now: int) -> bool:
     return due > now + _HORIZON_MILLISECONDS
 
 
-def scan_before(due: int) -> int:
-    """When to scan so that an execution that sleeps until `due` is in memory in time."""
-    return due - _HORIZON_MILLISECONDS // 2
+class Scans:
+    """Wakes executions that sleep, before their timers are due."""
+
+    def __init__(self, store: Store, clock: Clock, timers: Timers, under_way: UnderWay, load: Load) -> None:
+        self._store = store
+        self._clock = clock
+        self._timers = timers
+        self._under_way = under_way
+        self._load = load
+        self._closed = False
+
+    def wake(self, due: int) -> None:
+        """An execution sleeps until `due`: it is to be in memory in time."""
+        when = due - _HORIZON_MILLISECONDS // 2
+        planned = self._timers.due(_TIMER)
+        if not self._closed and (planned is None or when < planned):
+            self._timers.set(_TIMER, when, lambda: self._under_way.spawn(self.scan()))
+
+    async def scan(self) -> None:
+        due = await _load_due(self._store, self._load, self._clock.now())
+        if due is not None:
+            self.wake(due)
+
+    def close(self) -> None:
+        self._closed = True
 
 
 async def load_in_flight(store: Store, load: Load) -> None:
@@ -42,7 +70,7 @@ async def load_in_flight(store: Store, load: Load) -> None:
         after = _cursor(rows[-1])
 
 
-async def load_due(store: Store, load: Load, now: int) -> int | None:
+async def _load_due(store: Store, load: Load, now: int) -> int | None:
     """Load what is due within the horizon. When the earliest of the others is due; None: there is none."""
     after = _BEHIND_TASKS
     while rows := list(await store.executions_due(_FOREVER, after, _PAGE)):
