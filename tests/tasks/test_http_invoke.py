@@ -162,6 +162,13 @@ async def test_a_token_is_asked_for_once(api: Api) -> None:
     }
 
 
+@pytest.mark.parametrize("url", ["http://127.example/token", "ftp://127.0.0.1/", "token"])
+async def test_a_secret_does_not_go_out_in_the_clear(api: Api, url: str) -> None:
+    outcome = await run(api.parameters("/x"), oauth(api, AuthorizationEndpoint=url))
+    assert outcome.error == "Events.ConnectionResource.InvalidConnectionState"
+    assert "must begin with https://" in (outcome.cause or "")
+
+
 async def test_the_request_for_a_token_is_as_the_connection_says(api: Api) -> None:
     parameters = {
         "HeaderParameters": [{"Key": "Content-Type", "Value": "application/json"}],

@@ -19,7 +19,7 @@ import asyncio
 import base64
 import hashlib
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -69,9 +69,11 @@ class Token(Struct, frozen=True, eq=False):
 
 
 class Connections:
-    def __init__(self, web: Web, limits: Limits) -> None:
+    def __init__(self, web: Web, limits: Limits, may_call: Callable[[str], bool]) -> None:
+        """`may_call`: whether a request may go to this URL."""
         self._web = web
         self._limits = limits
+        self._may_call = may_call
         self._tokens: OrderedDict[str, Token] = OrderedDict()
         """By the connection and everything that its token was asked for with."""
 
@@ -151,6 +153,8 @@ class Connections:
 
     async def _fetch_token(self, request: WebRequest, now: float) -> Token:
         where = request.url.partition("?")[0]
+        if not self._may_call(request.url):
+            raise _invalid_state(f"The authorization endpoint {where} must begin with https://.")
         try:
             answer = await self._web.fetch(request, _TOKEN_ANSWER_BYTES)
         except WebTrouble as error:

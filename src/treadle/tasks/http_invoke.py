@@ -34,7 +34,7 @@ class HttpTasks:
     def __init__(self, web: Web, limits: Limits, plain_hosts: Container[str]) -> None:
         """`plain_hosts`: whom HTTP without TLS may go to, beside this machine; `*`: everybody."""
         self._web = web
-        self._connections = Connections(web, limits)
+        self._connections = Connections(web, limits, self._may_call)
         self._limits = limits
         self._plain_hosts = plain_hosts
 
@@ -42,7 +42,7 @@ class HttpTasks:
         """`calls`: to EventBridge and Secrets Manager, which have the connection. The parameters have no
         `http_request.problem`."""
         task = read_http_task(request.input.value)
-        if not self._may_go(task.url):
+        if not self._may_call(task.url):
             return TaskOutcome(error="States.Runtime", cause=_IN_THE_CLEAR)
         try:
             additions = await self._connections.additions(task.connection_arn, calls, request.token)
@@ -60,15 +60,18 @@ class HttpTasks:
             return TaskOutcome(error="States.Runtime", cause=cause)
         return outcome
 
-    def _may_go(self, url: str) -> bool:
+    def _may_call(self, url: str) -> bool:
+        """Over TLS anywhere, without it only where nobody listens in."""
         parts = urlsplit(url)
         host = parts.hostname or ""
-        if parts.scheme == "https" or host in self._plain_hosts or "*" in self._plain_hosts:
+        if parts.scheme != "http":
+            return parts.scheme == "https"
+        if host in self._plain_hosts or "*" in self._plain_hosts:
             return True
         try:
             return ipaddress.ip_address(host).is_loopback
         except ValueError:
-            return host == "localhost" or host.endswith(".localhost")
+            return host == "localhost"
 
     async def _exchange(
         self, task: HttpTask, additions: Additions, request: TaskRequest
