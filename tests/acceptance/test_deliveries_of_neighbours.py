@@ -435,6 +435,80 @@ def test_the_aws_command_deploys_a_serverless_template(cloud: Cloud, tmp_path: P
     assert outputs["Machine"] not in machines(cloud)
 
 
+EVENTS = """
+Transform: AWS::Serverless-2016-10-31
+Parameters:
+  Stage: {Type: String, Default: test}
+Conditions:
+  Testing: !Equals [!Ref Stage, test]
+Resources:
+  Uploads: {Type: AWS::S3::Bucket}
+  Topic: {Type: AWS::SNS::Topic}
+  Log: {Type: AWS::Logs::LogGroup}
+  OnlyInTests: {Type: AWS::SQS::Queue, Condition: Testing}
+  Function:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.12
+      Handler: index.handler
+      InlineCode: |
+        CODE
+      AutoPublishAlias: live
+      Environment: {Variables: {STAGE: !Ref Stage}}
+      Events:
+        Object: {Type: S3, Properties: {Bucket: !Ref Uploads, Events: 's3:ObjectCreated:*'}}
+        Message: {Type: SNS, Properties: {Topic: !Ref Topic}}
+  Machine:
+    Type: AWS::Serverless::StateMachine
+    Properties:
+      DefinitionSubstitutions: {Call: !Ref Function.Alias}
+      Definition:
+        StartAt: Call
+        States: {Call: {Type: Task, Resource: '${Call}', End: true}}
+      Events:
+        Order: {Type: EventBridgeRule, Properties: {Pattern: {source: [stack]}, InputPath: $.detail}}
+Outputs:
+  Queue: {Value: !Ref OnlyInTests, Condition: Testing}
+  Stage: {Value: !Sub 'it is ${Stage}'}
+  Log: {Value: !GetAtt Log.Arn}
+"""
+
+
+def test_a_template_in_s3_has_functions_with_events(cloud: Cloud) -> None:
+    """And an update by parameters alone removes what a condition no longer wants."""
+    s3, cloudformation = cloud.client("s3"), cloud.client("cloudformation")
+    code = SEEN.format(path=str(cloud._seen)).strip().replace("\n", "\n        ")
+    s3.create_bucket(Bucket="templates", CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.put_object(Bucket="templates", Key="a/events.yaml", Body=EVENTS.replace("CODE", code).encode())
+    url = f"{cloud.server.url}/templates/a/events.yaml"
+    cloudformation.create_stack(StackName="events", TemplateURL=url, Capabilities=["CAPABILITY_IAM"])
+    told = settled(cloud, "events")
+    assert told["StackStatus"] == "CREATE_COMPLETE"
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in told["Outputs"]}
+    assert outputs.keys() == {"Queue", "Stage", "Log"}
+    assert outputs["Log"].endswith(":*"), "as a LoggingConfiguration wants it"
+    resources = cloudformation.describe_stack_resources(StackName="events")["StackResources"]
+    made = {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in resources}
+    cloud.client("sns").publish(TopicArn=made["Topic"], Message="m")
+    assert cloud.seen()[0]["Records"][0]["Sns"]["Message"] == "m"
+    s3.put_object(Bucket=made["Uploads"], Key="k", Body=b"")
+    assert cloud.seen()[0]["Records"][0]["s3"]["object"]["key"] == "k"
+    cloud.client("events").put_events(Entries=[{"Source": "stack", "DetailType": "d", "Detail": '{"a": 1}'}])
+    assert cloud.inputs(made["Machine"]) == [{"a": 1}]
+    assert cloud.seen() == [{"a": 1}]
+    parameters = [{"ParameterKey": "Stage", "ParameterValue": "prod"}]
+    cloudformation.update_stack(StackName="events", UsePreviousTemplate=True, Parameters=parameters)
+    told = settled(cloud, "events")
+    assert told["StackStatus"] == "UPDATE_COMPLETE"
+    assert {each["OutputKey"]: each["OutputValue"] for each in told["Outputs"]} == {
+        "Stage": "it is prod",
+        "Log": outputs["Log"],
+    }
+    settings = cloud.client("lambda").get_function_configuration(FunctionName=made["Function"])
+    assert settings["Environment"]["Variables"] == {"STAGE": "prod"}
+    assert cloud.client("sqs").list_queues(QueueNamePrefix="events-OnlyInTests").get("QueueUrls") is None
+
+
 def test_a_stack_has_custom_resources_and_machines(cloud: Cloud) -> None:
     cloudformation, sfn = cloud.client("cloudformation"), cloud.client("stepfunctions")
     cloudformation.create_stack(StackName="sums", TemplateBody=template())

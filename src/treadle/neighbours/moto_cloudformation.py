@@ -20,38 +20,16 @@ from typing import Any
 
 from msgspec import Struct
 
-from treadle.neighbours import moto_custom_resources, moto_stack_resources
-from treadle.neighbours.moto_stack_resources import KINDS, Kind, Made, Place
-from treadle.neighbours.moto_stack_templates import InvalidTemplate, is_custom, order, prepare
+from treadle.neighbours import moto_stack_parsing
+from treadle.neighbours.moto_stack_parsing import change, properties_of
+from treadle.neighbours.moto_stack_resources import KINDS
+from treadle.neighbours.moto_stack_shapes import ResourceFailed
+from treadle.neighbours.moto_stack_templates import InvalidTemplate, order, prepare
 
 _NOTHING_TO_MAKE = ("AWS::CDK::Metadata", "AWS::CloudFormation::WaitConditionHandle")
 _LONGEST_REASON = 1_000
 
 _log = logging.getLogger(__name__)
-
-
-class Resource:
-    """One that Treadle has made, as moto's parser sees it."""
-
-    def __init__(self, kind: Kind, place: Place, made: Made, properties: dict[str, Any], type_: str) -> None:
-        self.kind, self.place, self.made, self.properties = kind, place, made, properties
-        self.type = self.cf_resource_type = type_
-        self.logical_resource_id = place.logical_id
-
-    @property
-    def physical_resource_id(self) -> str:
-        return self.made.id
-
-    def is_created(self) -> bool:
-        return True
-
-    def get_cfn_attribute(self, name: str) -> Any:
-        if name in self.made.attributes:
-            return self.made.attributes[name]
-        raise import_module("moto.cloudformation.exceptions").UnformattedGetAttTemplateException
-
-    def delete(self, account_id: str, region_name: str) -> None:
-        self.kind.delete(self.place, self.made)
 
 
 class _Failed(Exception):
@@ -76,7 +54,7 @@ class _Work(Struct):
 def correct() -> None:
     models: Any = import_module("moto.cloudformation.models")
     parsing: Any = import_module("moto.cloudformation.parsing")
-    _correct_parsing(parsing)
+    moto_stack_parsing.correct(parsing, models)
     backend, stack = models.CloudFormationBackend, models.Stack
     backend.create_stack = _create_stack
     backend.update_stack = _update_stack
@@ -99,48 +77,6 @@ def correct() -> None:
     stack.stack_resources = property(_resources)
 
 
-def _correct_parsing(parsing: Any) -> None:
-    """moto's lazy map of resources makes ours, and only for the thread that works at the stack."""
-    class_of, create = parsing.resource_class_from_type, parsing.parse_and_create_resource
-    look_up = parsing.ResourceMap.__getitem__
-
-    def class_from_type(type_: str) -> Any:
-        kind = _kind(type_)
-        return class_of(type_) if kind is None else _Type(kind)
-
-    def created(name: str, resource: dict[str, Any], resources: Any, account_id: str, region_name: str) -> Any:
-        if _kind(resource["Type"]) is None:
-            return create(name, resource, resources, account_id, region_name)
-        if resource.get("Condition") and not resources.lazy_condition_map[resource["Condition"]]:
-            return None
-        return _make(parsing, name, resource, resources)
-
-    def item(self: Any, key: str) -> Any:
-        owner = getattr(self, "worked_at_by", None)
-        if key in self._parsed_resources or owner in (None, threading.current_thread()):
-            return look_up(self, key)
-        if key not in self._resource_json_map:
-            raise KeyError(key)
-        return None
-
-    parsing.resource_class_from_type = class_from_type
-    parsing.parse_and_create_resource = created
-    parsing.ResourceMap.__getitem__ = item
-
-
-class _Type(Struct, frozen=True):
-    """As much of a model class as moto's check of outputs asks for."""
-
-    kind: Kind
-
-    def has_cfn_attr(self, name: str) -> bool:
-        return not self.kind.attributes or name in self.kind.attributes
-
-
-def _kind(type_: str) -> Kind | None:
-    return moto_custom_resources.kind(type_) if is_custom(type_) else KINDS.get(type_)
-
-
 def _prepared(backend: Any, template: str, parameters: dict[str, Any]) -> str:
     """Raises moto's ValidationError."""
     models: Any = import_module("moto.cloudformation.models")
@@ -151,70 +87,6 @@ def _prepared(backend: Any, template: str, parameters: dict[str, Any]) -> str:
         return prepare(parsed, parameters, (backend.account_id, backend.region_name), made)
     except InvalidTemplate as error:
         raise models.ValidationError(message=str(error)) from error
-
-
-# -- one resource --------------------------------------------------------------------------------------------------
-
-
-def _make(parsing: Any, name: str, resource: dict[str, Any], resources: Any) -> Resource:
-    kind, properties = _kind(resource["Type"]), _properties(parsing, resource, resources)
-    assert kind is not None
-    place = _place(name, resources)
-    return Resource(kind, place, kind.create(place, properties), properties, resource["Type"])
-
-
-def _properties(parsing: Any, resource: dict[str, Any], resources: Any) -> dict[str, Any]:
-    """With references worked out. Unlike moto's, a null stays where it is: ResultPath has it."""
-
-    def resolved(value: Any) -> Any:
-        if isinstance(value, list):
-            return [each for each in map(resolved, value) if each is not _NO_VALUE]
-        if not isinstance(value, dict):
-            return value
-        if len(value) == 1:
-            key = next(iter(value))
-            if value == {"Ref": "AWS::NoValue"}:
-                return _NO_VALUE
-            if key == "Fn::If":
-                condition, yes, no = value[key]
-                return resolved(yes if resources.lazy_condition_map[condition] else no)
-            if key == "Ref" or key.startswith("Fn::"):
-                return parsing.clean_json(value, resources)
-        each = {name: resolved(inner) for name, inner in value.items()}
-        return {name: inner for name, inner in each.items() if inner is not _NO_VALUE}
-
-    found: dict[str, Any] = resolved(resource.get("Properties") or {})
-    return found
-
-
-_NO_VALUE = object()
-
-
-def _place(name: str, resources: Any) -> Place:
-    known = resources._parsed_resources
-    return Place(known["AWS::AccountId"], known["AWS::Region"], known["AWS::StackId"], known["AWS::StackName"], name)
-
-
-def _change(stack: Any, name: str, resource: dict[str, Any]) -> None:
-    """One that is there already and has other properties now. Raises whatever comes."""
-    parsing: Any = import_module("moto.cloudformation.parsing")
-    resources = stack.resource_map
-    old = resources._parsed_resources[name]
-    if not isinstance(old, Resource) or old.type != resource["Type"]:
-        changed = parsing.parse_and_update_resource(name, resource, resources, stack.account_id, stack.region_name)
-        if changed is not None:
-            resources._parsed_resources[name] = changed
-        return
-    properties = _properties(parsing, resource, resources)
-    made = old.kind.update(old.place, old.made, old.properties, properties) if old.kind.update else None
-    if made is not None and made.id == old.made.id:
-        old.made, old.properties = made, properties
-        return
-    if made is None:
-        made = old.kind.create(old.place, properties)
-    resources._parsed_resources[name] = Resource(old.kind, old.place, made, properties, old.type)
-    if made.id != old.made.id:
-        old.delete(stack.account_id, stack.region_name)
 
 
 # -- the work at a stack -------------------------------------------------------------------------------------------
@@ -233,26 +105,34 @@ def _resources(stack: Any) -> list[Any]:
 
 
 def _begin(stack: Any, status: str, job: Callable[[], None]) -> None:
-    """The job, in a thread of its own; `status`: of the stack meanwhile."""
+    """The job, in a thread of its own; `status`: of the stack meanwhile. While something is under way, only a deletion
+    may begin, and waits for it."""
     models: Any = import_module("moto.cloudformation.models")
-    if status != "DELETE_IN_PROGRESS" and stack.status.endswith("_IN_PROGRESS") and _work(stack).thread:
+    work, resources = _work(stack), stack.resource_map
+    before = work.thread
+    if before is None:
+        resources.worked_at_by = _NOBODY
+    elif status != "DELETE_IN_PROGRESS" and stack.status.endswith("_IN_PROGRESS"):
         text = f"Stack:{stack.stack_id} is in {stack.status} state and can not be updated."
         raise models.ValidationError(message=text)
     _tell(stack, status, "User Initiated")
 
     def run() -> None:
+        if before is not None:
+            before.join()
+        if stack.status != status:
+            _tell(stack, status)
+        resources.worked_at_by = threading.current_thread()
         try:
             job()
         except Exception as error:
             _log.exception("stack %s", stack.name)
             _tell(stack, status.replace("_IN_PROGRESS", "_FAILED"), _reason(error))
         finally:
-            stack.resource_map.worked_at_by = _NOBODY
+            resources.worked_at_by = _NOBODY
 
-    thread = threading.Thread(target=run, name=f"stack {stack.name}", daemon=True)
-    _work(stack).thread = thread
-    stack.resource_map.worked_at_by = thread
-    thread.start()
+    work.thread = threading.Thread(target=run, name=f"stack {stack.name}", daemon=True)
+    work.thread.start()
 
 
 _NOBODY = object()
@@ -280,6 +160,9 @@ def _tell_of(stack: Any, name: str, status: str, reason: str | None = None) -> N
 
 
 def _reason(error: BaseException) -> str:
+    told = getattr(error, "response", {}).get("Error", {})  # botocore's ClientError
+    if told.get("Message"):
+        return f"{told['Message']} ({told.get('Code')})"[:_LONGEST_REASON]
     return (str(error) or type(error).__name__)[:_LONGEST_REASON]
 
 
@@ -306,24 +189,27 @@ def _build(stack: Any) -> None:
             continue
         if name not in resources._parsed_resources:
             _carry_out(stack, name, "CREATE", partial(_create, resources, name))
-        elif _properties(parsing, resource, resources) != work.resolved.get(name):
-            _carry_out(stack, name, "UPDATE", partial(_change, stack, name, resource))
-        work.resolved[name] = _properties(parsing, resource, resources)
+        elif properties_of(parsing, resource, resources) != work.resolved.get(name):
+            _carry_out(stack, name, "UPDATE", partial(change, stack, name, resource))
+        work.resolved[name] = properties_of(parsing, resource, resources)
 
 
-def _wanted(resources: Any, resource: dict[str, Any]) -> bool:
+def _wanted(resources: Any, resource: dict[str, Any] | None) -> bool:
+    """By its condition, if it is in the template at all."""
+    if resource is None:
+        return False
     return not resource.get("Condition") or bool(resources.lazy_condition_map[resource["Condition"]])
 
 
 def _create(resources: Any, name: str) -> None:
     made = resources[name]
     if made is None:
-        raise moto_stack_resources.ResourceFailed("nothing has been made")
+        raise ResourceFailed("nothing has been made")
     nested = getattr(made, "work", None)
     if nested is not None:  # a stack within the stack
         nested.thread.join()
         if made.status != "CREATE_COMPLETE":
-            raise moto_stack_resources.ResourceFailed(f"Embedded stack {made.stack_id} was not successfully created")
+            raise ResourceFailed(f"Embedded stack {made.stack_id} was not successfully created")
 
 
 def _remove(stack: Any, names: list[str], templates: dict[str, Any]) -> list[str]:
@@ -401,7 +287,7 @@ def _change_all(backend: Any, stack: Any, template: str, parameters: dict[str, A
     try:
         _use(stack, template, parameters)
         _build(stack)
-        gone = [name for name in old if name not in stack.template_dict["Resources"]]
+        gone = [name for name in old if not _wanted(stack.resource_map, stack.template_dict["Resources"].get(name))]
         if gone:
             _tell(stack, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
             _remove(stack, gone[::-1], old)

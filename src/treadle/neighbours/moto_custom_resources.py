@@ -13,7 +13,7 @@ from typing import Any
 
 from treadle.neighbours import moto_callback
 from treadle.neighbours.moto_destinations import to_topic
-from treadle.neighbours.moto_stack_resources import Kind, Made, Place, Properties, ResourceFailed
+from treadle.neighbours.moto_stack_shapes import Kind, Made, Place, Properties, ResourceFailed
 
 _BUCKET = "cloudformation-custom-resource-response"
 _SECONDS = 3_600

@@ -56,6 +56,14 @@ def correct() -> None:
         _check_function(destination_arn)
         group.put_subscription_filter(filter_name, filter_pattern, destination_arn, role_arn)
 
+    attribute = models.LogGroup.get_cfn_attribute
+
+    def get_cfn_attribute(self: Any, attribute_name: str) -> Any:
+        """In templates, the ARN of a log group has its streams behind it."""
+        found = attribute(self, attribute_name)
+        return f"{found}:*" if attribute_name == "Arn" and not found.endswith(":*") else found
+
+    models.LogGroup.get_cfn_attribute = get_cfn_attribute
     models.LogStream._send_log_events = send_log_events
     models.LogsBackend.put_subscription_filter = put_subscription_filter
 
