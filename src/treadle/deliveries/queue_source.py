@@ -218,6 +218,10 @@ class QueueReader:
             await self._read_on()
         except Troubles as error:
             await self._trouble(str(error))
+        except Exception as bug:
+            # An answer of an endpoint that makes no sense may do that: a mapping must not end of it unseen.
+            _log.exception("event source %s could not be read", self._queue.arn.text)
+            await self._trouble(f"Treadle has a bug: {bug!r}")
 
     async def _read_on(self) -> None:
         """Receive a batch, when there is room for one, and begin it. Raises what `Troubles` lists."""
