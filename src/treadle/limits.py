@@ -296,7 +296,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Steps of one cluster that have not ended (the EMR management guide)."""
 
     job_poll_milliseconds_min: int = 20
-    """A task that waits for a job asks for it in intervals of a tenth of the time that it has waited: at least this..."""
+    """A task that waits for a job asks for it at intervals of a twentieth of its wait so far: at least this..."""
     job_poll_seconds_max: int = 30
     """... and at most this, or longer if so many tasks wait that they would ask more often than"""
     job_polls_per_second: int = 100

@@ -16,6 +16,7 @@ from treadle.aws.functions.code_tokens import CodeTokens
 from treadle.aws.job_services.services import JobServices
 from treadle.aws.states.call import StatesOptions
 from treadle.aws.states.service import OPERATIONS, states_service
+from treadle.document import Document
 from treadle.language.resources import Resource
 from treadle.limits import Limits
 from treadle.neighbours.directory import Neighbours
@@ -56,6 +57,11 @@ class NoTasks:
 
     def refuses(self, resource: Resource) -> str | None:
         return None
+
+    def unusable(self, resource: Resource, parameters: Document) -> str | None:
+        return None
+
+    def close(self) -> None: ...
 
 
 @pytest.fixture

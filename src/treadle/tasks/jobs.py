@@ -9,8 +9,8 @@ the request comes with it, and only the looking goes on.  A server that dies bet
 again, with the same idempotency token where the operation has one, and the task's token in a header (`ServiceCalls`).
 
 How often a job is looked at follows from how long it has been waited for: so the end of a short one is seen in
-milliseconds, that of a long one within a tenth of its time; and from how many are waited for, so that thousands of
-long ones are cheap.  A look that fails is repeated: the service may be restarting.  Only a job that is not there, time
+milliseconds, that of a long one within a twentieth of its time; and from how many are waited for, so that thousands
+of long ones are cheap.  A look that fails is repeated: the service may be restarting.  Only a job that is not there, time
 after time, is given up.
 
 A task that is cancelled cancels its job, also one that is about to begin; a server that stops leaves it alone.
@@ -90,7 +90,7 @@ class Looks:
         """Seconds to the next look at a job that has been waited for so long."""
         limits = self._limits
         most = max(limits.job_poll_seconds_max, self._jobs / limits.job_polls_per_second)
-        return min(max(waited / 10, limits.job_poll_milliseconds_min / 1_000), most)
+        return min(max(waited / 20, limits.job_poll_milliseconds_min / 1_000), most)
 
     async def look(self, work: Work, answer: Any) -> TaskOutcome | None:
         """As `Work.look`."""
