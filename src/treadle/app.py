@@ -198,6 +198,7 @@ class App:
             clock=clock,
             limits=settings.limits,
         )
+        apis.connect(step_functions)
         tasks.connect(step_functions, events, FunctionsInProcess(lambda_service, local_url))
         self._parts.push_async_callback(tasks.ended)
         await runtime.start()

@@ -18,7 +18,7 @@ from treadle.clock import SystemClock
 from treadle.limits import Limits
 from treadle.neighbours.contract import NeighbourUnavailable
 from treadle.neighbours.web import Web
-from treadle.tasks.contract import ApiAnswer, ApiCall, ServiceFault
+from treadle.tasks.contract import ApiAnswer, ApiCall, ServiceAnswer, ServiceFault
 
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:pay"
 URI = f"arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{FUNCTION}/invocations"
@@ -61,11 +61,16 @@ def api(integration: Any, edge: bool = True, **method: Any) -> FakeServices:
 
 
 async def invoke(
-    services: FakeServices, given: ApiCall | None = None, functions: FakeFunctions | None = None
+    services: FakeServices,
+    given: ApiCall | None = None,
+    functions: FakeFunctions | None = None,
+    states: States | None = None,
 ) -> ApiAnswer:
     limits = Limits()
     reached = Web(limits, {})
     apis = RestApis(services, functions or FakeFunctions(), reached, SystemClock(), limits, Defaults())
+    if states is not None:
+        apis.connect(states)
     try:
         return await apis.invoke(given or call())
     finally:
@@ -159,6 +164,44 @@ async def test_the_pattern_of_an_error_chooses_the_answer(payload: bytes, status
     assert (await invoke(services, functions=functions)).status == status
 
 
+class States:
+    """Step Functions: knows how to start, and how not to."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, Any, str, str]] = []
+
+    async def call(self, operation: str, request: Any, *, account: str, region: str) -> ServiceAnswer:
+        self.asked.append((operation, request, account, region))
+        if operation != "StartExecution":
+            raise ServiceFault("StateMachineDoesNotExist", "none", 400, "id")
+        return ServiceAnswer({"executionArn": "arn", "startDate": 1.5}, "id")
+
+    def execution_arn(self, machine_arn: str, name: str) -> str:
+        raise AssertionError
+
+    async def wait_for_end(self, execution_arn: str) -> None:
+        raise AssertionError
+
+    async def stop(self, execution_arn: str) -> None:
+        raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("operation", "status", "told"),
+    [
+        ("StartExecution", 200, {"executionArn": "arn", "startDate": 1.5}),
+        ("StopExecution", 400, {"__type": "StateMachineDoesNotExist", "message": "none"}),
+    ],
+)
+async def test_an_operation_of_step_functions(operation: str, status: int, told: Any) -> None:
+    responses = {**PASSED, "400": {"statusCode": "400", "selectionPattern": "4\\d{2}"}}
+    uri = f"arn:aws:apigateway:eu-west-1:states:action/{operation}"
+    states = States()
+    answer = await invoke(api({"type": "AWS", "uri": uri, "integrationResponses": responses}), states=states)
+    assert (answer.status, json.loads(answer.body)) == (status, told)
+    assert states.asked == [(operation, {"x": 1}, "000000000000", "eu-west-1")]
+
+
 async def test_a_mock() -> None:
     responses = {
         "200": {"statusCode": "200"},
@@ -228,10 +271,10 @@ async def test_an_http_proxy_to_nowhere() -> None:
         ),
         (api({"type": "HTTP"}), call(), 501, "Treadle does not serve integrations of the type HTTP of API Gateway."),
         (
-            api({"type": "AWS", "uri": "arn:aws:apigateway:us-east-1:states:action/StartExecution"}),
+            api({"type": "AWS", "uri": "arn:aws:apigateway:us-east-1:sqs:action/SendMessage"}),
             call(),
             501,
-            "Treadle does not serve integrations with other services than Lambda of API Gateway.",
+            "Treadle does not serve integrations with other services than Lambda and Step Functions of API Gateway.",
         ),
         (
             api({"type": "AWS", "uri": URI, "requestTemplates": {"application/json": "$input.body"}}),

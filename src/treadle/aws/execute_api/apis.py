@@ -3,6 +3,7 @@
 moto keeps APIs and runs none. Here are the integrations that workflows and their tests need, each by its rule:
 
     AWS_PROXY, AWS of a function    the function is invoked
+    AWS of Step Functions           the operation is carried out, with the body as its request
     HTTP_PROXY                      the request goes on to the URL
     MOCK                            the answer that the integration says
 
@@ -34,11 +35,12 @@ from treadle.neighbours.contract import NeighbourUnavailable
 from treadle.neighbours.directory import UnknownNeighbour
 from treadle.neighbours.transport import passed_on
 from treadle.neighbours.web import Web, WebRequest, WebTrouble
-from treadle.tasks.contract import ApiAnswer, ApiCall, ServiceFault
+from treadle.tasks.contract import ApiAnswer, ApiCall, ServiceFault, StepFunctions
 from treadle.tasks.service_calls import ServiceCalls
 from treadle.tasks.service_models import load
 
 _FUNCTION_URI = re.compile(r"arn:[^:]+:apigateway:[^:]*:lambda:path/[^/]+/functions/(?P<arn>.+)/invocations")
+_STATES_URI = re.compile(r"arn:[^:]+:apigateway:(?P<region>[^:]+):states:action/(?P<operation>[A-Za-z]+)")
 _TEMPLATE = re.compile(r"[#$]")
 _PLACEHOLDER = re.compile(r"\{([^{}+]+)\+?\}")
 _PATH_SOURCE = "method.request.path."
@@ -92,12 +94,17 @@ class RestApis:
         self._clock = clock
         self._limits = limits
         self._defaults = defaults
+        self._step_functions: StepFunctions | None = None
         self._integrations: Mapping[str, Callable[[_Called], Awaitable[ApiAnswer]]] = {
             "AWS_PROXY": self._function_proxy,
-            "AWS": self._function,
+            "AWS": self._service,
             "HTTP_PROXY": self._http_proxy,
             "MOCK": self._mock,
         }
+
+    def connect(self, step_functions: StepFunctions) -> None:
+        """What integrations call that call Step Functions. Before the first call."""
+        self._step_functions = step_functions
 
     async def invoke(self, call: ApiCall) -> ApiAnswer:
         called = _Called(call, call.account or self._defaults.account, call.region or self._defaults.region)
@@ -178,17 +185,32 @@ class RestApis:
             raise Refusal(502, _INTERNAL, "InternalServerErrorException")
         return answer
 
-    async def _function(self, called: _Called) -> ApiAnswer:
-        """Not as a proxy: the body is the event, and the integration responses say what becomes of the answer."""
+    async def _service(self, called: _Called) -> ApiAnswer:
+        """Not as a proxy: the body is the event of a function, or the request of an operation of Step Functions, and
+        the integration responses say what becomes of the answer."""
         kind = _content_type(called.call)
         _check_template((called.integration.get("requestTemplates") or {}).get(kind))
         event = called.call.body or b"{}"
         try:
-            decode(event)
+            request = decode(event)
         except ValueError:
             raise Refusal(400, "Could not parse request body into json", "BadRequestException") from None
+        states = _STATES_URI.fullmatch(str(called.integration.get("uri") or ""))
+        if states is not None:
+            return await self._states(called, states["operation"], states["region"], request)
         payload, failed = await self._invoke(called, event)
         return _answer_of(called, payload, _error_message(payload) if failed else "")
+
+    async def _states(self, called: _Called, operation: str, region: str, request: Any) -> ApiAnswer:
+        """The patterns of integration responses are for the status of the service's answer."""
+        if self._step_functions is None:
+            raise RuntimeError("APIs were not connected to Step Functions")
+        try:
+            answer = await self._step_functions.call(operation, request, account=called.account, region=region)
+        except ServiceFault as fault:
+            told = encode({"__type": fault.code, "message": fault.message})
+            return _answer_of(called, told.encode(), str(fault.status))
+        return _answer_of(called, encode(answer.members).encode(), "200")
 
     async def _invoke(self, called: _Called, event: bytes) -> tuple[bytes, bool]:
         """The function's answer, and whether it failed. Raises Refusal."""
@@ -198,7 +220,7 @@ class RestApis:
         found = _FUNCTION_URI.fullmatch(uri)
         resource = None if found is None else parse_resource(found["arn"])
         if resource is None or resource.kind != "function":
-            raise _unserved("integrations with other services than Lambda")
+            raise _unserved("integrations with other services than Lambda and Step Functions")
         try:
             invocation = await self._functions.invoke(
                 resource.name, event, function_arn=resource.arn, request_id=called.request_id
