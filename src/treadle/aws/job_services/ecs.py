@@ -33,7 +33,7 @@ async def run_task(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     count = request.get("count", 1)
     if not 1 <= count <= _TASKS_AT_ONCE:
         raise ApiError("InvalidParameterException", f"Count must be between 1 and {_TASKS_AT_ONCE}.")
-    cluster = await _cluster(call, request.get("cluster"))
+    cluster = await _existing_cluster(call, request.get("cluster"))
     answer = await call.ask("ecs", "DescribeTaskDefinition", {"taskDefinition": request["taskDefinition"]})
     definition = answer["taskDefinition"]
     jobs = await call.ledger.begin([_task(call, request, cluster, definition) for _ in range(count)], token)
@@ -41,7 +41,7 @@ async def run_task(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 
 
 async def describe_tasks(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    cluster = await _cluster(call, request.get("cluster"))
+    cluster = _cluster(call, request.get("cluster"))
     shown, failures = [], []
     for named in request["tasks"]:
         arn = _task_arn(named, cluster)
@@ -57,7 +57,7 @@ async def list_tasks(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     for member in ("containerInstance", "serviceName"):
         if member in request:
             raise not_implemented(f"ListTasks by {member}")
-    cluster = await _cluster(call, request.get("cluster"))
+    cluster = _cluster(call, request.get("cluster"))
     before = position(request.get("nextToken"), "InvalidParameterException")
     found = []
     for number, job in await call.ledger.page(KIND, cluster, before):
@@ -75,7 +75,7 @@ async def list_tasks(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 
 
 async def stop_task(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    cluster = await _cluster(call, request.get("cluster"))
+    cluster = _cluster(call, request.get("cluster"))
     arn = _task_arn(request["task"], cluster)
     if await call.job(KIND, arn) is None:
         raise ApiError("InvalidParameterException", "The referenced task was not found.")
@@ -93,7 +93,15 @@ OPERATIONS: dict[str, Operation[Call]] = {
 }
 
 
-async def _cluster(call: Call, named: str | None) -> str:
+def _cluster(call: Call, named: str | None) -> str:
+    """The ARN. The neighbour is not asked, which may have forgotten the cluster: its tasks are still known here."""
+    caller = call.caller
+    if named is not None and named.startswith("arn:"):
+        return named
+    return f"arn:aws:ecs:{caller.region}:{caller.account}:cluster/{named or 'default'}"
+
+
+async def _existing_cluster(call: Call, named: str | None) -> str:
     """The ARN. Raises ClusterNotFoundException."""
     answer = await call.ask("ecs", "DescribeClusters", {"clusters": [named or "default"]})
     if not answer.get("clusters"):
