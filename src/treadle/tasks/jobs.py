@@ -10,8 +10,8 @@ again, with the same idempotency token where the operation has one, and the task
 
 How often a job is looked at follows from how long it has been waited for: so the end of a short one is seen in
 milliseconds, that of a long one within a twentieth of its time; and from how many are waited for, so that thousands
-of long ones are cheap.  A look that fails is repeated: the service may be restarting.  Only a job that is not there, time
-after time, is given up.
+of long ones are cheap.  A look that fails is repeated: the service may be restarting.  Only a job that is not there,
+time after time, is given up.
 
 A task that is cancelled cancels its job, also one that is about to begin; a server that stops leaves it alone.
 
