@@ -196,6 +196,30 @@ def test_a_workflow_calls_an_api(server: Server, rest_api: str, endpoint: str) -
     assert result["ResponseBody"] == {"method": "PUT", "id": "a b", "query": {"a": "1"}, "body": '{"x":1}'}
 
 
+def test_an_api_starts_an_execution(server: Server) -> None:
+    """As in the developer guide, "Creating a Step Functions API using API Gateway"."""
+    gateway = client_of("apigateway", server)
+    api = gateway.create_rest_api(name="start")
+    place: Any = {"restApiId": api["id"], "resourceId": api["rootResourceId"], "httpMethod": "POST"}
+    uri = f"arn:aws:apigateway:{REGION}:states:action/StartExecution"
+    gateway.put_method(**place, authorizationType="NONE")
+    gateway.put_integration(**place, type="AWS", integrationHttpMethod="POST", uri=uri, credentials=ROLE)
+    gateway.put_integration_response(**place, statusCode="200", selectionPattern="")
+    gateway.create_deployment(restApiId=api["id"], stageName="alpha")
+    asked = server.api()
+    machine = create_machine(
+        asked, "started", json.dumps({"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}})
+    )
+    client = http.client.HTTPConnection(urlsplit(server.url).netloc)
+    try:
+        body = json.dumps({"input": '{"a":1}', "stateMachineArn": machine})
+        client.request("POST", f"/restapis/{api['id']}/alpha", body, {"Content-Type": "application/json"})
+        told = json.loads(client.getresponse().read())
+    finally:
+        client.close()
+    assert json.loads(ended_execution(asked, told["executionArn"])["output"]) == {"a": 1}
+
+
 def test_what_an_api_does_not_have(server: Server, rest_api: str) -> None:
     parameters = {"ApiEndpoint": f"{server.url}/restapis/{rest_api}", "Method": "GET", "Stage": "test", "Path": "none"}
     ended = run(server, "none", "arn:aws:states:::apigateway:invoke", parameters)
