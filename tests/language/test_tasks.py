@@ -46,6 +46,20 @@ def test_right(definition: Any) -> None:
     assert findings(definition) == []
 
 
+@pytest.mark.parametrize("url", ["api.example", "ftp://api", "https://", 5])
+def test_the_endpoint_of_an_http_task_is_a_url(url: Any) -> None:
+    assert findings(integration("http:invoke", ApiEndpoint=url, Method="GET")) == [
+        f"{SCHEMA}: The value for the 'ApiEndpoint' field is not valid at {AT}/Parameters"
+    ]
+
+
+@pytest.mark.parametrize("url", ["https://api.example?a=b", "http://127.0.0.1:80/x", "{% 'https://' & $host %}"])
+def test_an_endpoint_may_be_an_expression(url: str) -> None:
+    arguments = {"ApiEndpoint": url, "Method": "GET"}
+    state = {"Type": "Task", "Resource": "arn:aws:states:::http:invoke", "Arguments": arguments, "End": True}
+    assert findings(only(QueryLanguage="JSONata", **state)) == []
+
+
 @pytest.mark.parametrize(
     "call",
     [

@@ -10,21 +10,26 @@ which services have no `.sync` and no `.waitForTaskToken`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct
 
+from treadle.language.delimiters import is_expression
 from treadle.language.resources import Resource
 
 SYNC = ("sync",)
 CALLBACK = ("waitForTaskToken",)
+_url = re.compile(r"https?://[^/?\s]+([/?]\S*)?")
 
 
 class Integration(Struct, frozen=True):
     patterns: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
     """Names of parameters; `NAME.$` does as well."""
+    url: str = ""
+    """The parameter that must be a URL, if there is one."""
 
 
 def _each(of: Integration, *actions: str) -> Mapping[str, Integration]:
@@ -41,7 +46,7 @@ _integrations: Mapping[str, Mapping[str, Integration]] = {
     "events": {"putEvents": Integration(CALLBACK, ("Entries",))},
     "states": {"startExecution": Integration((*SYNC, "sync:2", *CALLBACK), ("StateMachineArn",))},
     "apigateway": {"invoke": Integration(CALLBACK, ("ApiEndpoint", "Method"))},
-    "http": {"invoke": Integration(required=("ApiEndpoint", "Method"))},
+    "http": {"invoke": Integration(required=("ApiEndpoint", "Method"), url="ApiEndpoint")},
     "dynamodb": {
         "getItem": Integration(required=("TableName", "Key")),
         "putItem": Integration(required=("TableName", "Item")),
@@ -117,6 +122,14 @@ def missing_parameters(of: Integration, parameters: Any) -> Iterator[str]:
         for name in of.required:
             if name not in parameters and f"{name}.$" not in parameters:
                 yield name
+
+
+def is_no_url(of: Integration, parameters: Any) -> bool:
+    """Whether the parameter that must be a URL is written out, and is none."""
+    value = parameters.get(of.url) if of.url and isinstance(parameters, dict) else None
+    if value is None or is_expression(value):
+        return False
+    return not isinstance(value, str) or _url.fullmatch(value) is None
 
 
 def unrecognized(arn: str) -> str:

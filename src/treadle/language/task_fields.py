@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from treadle.language.integrations import integration, missing_parameters, unrecognized
+from treadle.language.integrations import integration, is_no_url, missing_parameters, unrecognized
 from treadle.language.kinds import Context, mapping, string
 from treadle.language.resources import Resource, parse_resource
 
@@ -68,3 +68,6 @@ def _check_parameters(named: Resource, value: Mapping[str, Any], at: str, contex
         return
     for name in missing_parameters(of, value[field]):
         context.report(f"{at}/{field}", f"The field '{name}' is required but was missing")
+    if is_no_url(of, value[field]):
+        # Published: github.com/aws/aws-cdk, issue 30749.
+        context.report(f"{at}/{field}", f"The value for the '{of.url}' field is not valid")
