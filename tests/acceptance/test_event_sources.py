@@ -97,8 +97,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def world_of(folder: Path, **variables: str) -> Iterator[World]:
-    with Server(folder, **variables) as server:
+def world_of(folder: Path, survival_seconds: int = 1) -> Iterator[World]:
+    """`survival_seconds`: how long moto waits for another server when this one has died."""
+    with Server(folder, TREADLE_LIMIT_NEIGHBOUR_SURVIVAL_SECONDS=str(survival_seconds)) as server:
         world = World(folder, server)
         yield world
         world.close()
@@ -162,15 +163,14 @@ def test_filters_and_disabling(world: World) -> None:
 
 def test_nothing_is_lost_when_the_server_is_killed(folder: Path) -> None:
     """In the middle of many batches, with moto going on without it."""
-    survives = {"TREADLE_LIMIT_NEIGHBOUR_SURVIVAL_SECONDS": "60"}
-    with world_of(folder, **survives) as world:
+    with world_of(folder, survival_seconds=60) as world:
         url = world.queue("orders", VisibilityTimeout="2")
         world.map("orders", BatchSize=1)
         world.send(url, *[{"n": n} for n in range(60)])
         poll(lambda: len(world.noted()) >= 5 or None)
         world.server.kill()
     before = len(world.noted())
-    with world_of(folder, **survives) as world:
+    with world_of(folder, survival_seconds=60) as world:
         world.until_noted(*range(60))
         assert len(world.noted()) > before or before >= 60
         (mapping,) = world.functions.list_event_source_mappings()["EventSourceMappings"]

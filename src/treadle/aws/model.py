@@ -290,7 +290,7 @@ def _timestamp(value: Any, path: str, found: list[str]) -> float:
     try:
         moment: datetime = parse_timestamp(value)
         return moment.timestamp()
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError, RuntimeError) as error:  # the last is botocore's, of large numbers
         raise _mismatch(value, "{} can not be converted to a Timestamp") from error
 
 

@@ -114,7 +114,10 @@ class Queue:
     async def visibility_seconds(self) -> int:
         """How long a message that was received is invisible. Raises what `Troubles` lists."""
         answer = await self._call("GetQueueAttributes", AttributeNames=["VisibilityTimeout"])
-        return int(answer["Attributes"]["VisibilityTimeout"])
+        try:
+            return int(answer["Attributes"]["VisibilityTimeout"])
+        except (KeyError, ValueError) as error:
+            raise NeighbourUnavailable("the service of queues does not say how long messages are invisible") from error
 
     async def receive(self, count: int, wait_seconds: int) -> list[dict[str, Any]]:
         answer = await self._call(
@@ -141,7 +144,7 @@ class Queue:
     async def _call(self, operation: str, **members: Any) -> dict[str, Any]:
         if self._url is None:
             named = {"QueueName": self.arn.resource, "QueueOwnerAWSAccountId": self.arn.account}
-            self._url = (await self._ask("GetQueueUrl", named))["QueueUrl"]
+            self._url = (await self._ask("GetQueueUrl", named)).get("QueueUrl", "")
         try:
             return await self._ask(operation, {"QueueUrl": self._url, **members})
         except ServiceFault:

@@ -219,6 +219,18 @@ async def test_a_queue_that_is_not_there(aws: Lambda, queue: FakeQueue) -> None:
     )
 
 
+async def test_a_service_that_is_no_service_of_queues(aws: Lambda, queue: FakeQueue) -> None:
+    await aws.create()
+
+    async def nothing(members: dict[str, Any]) -> dict[str, Any]:
+        return {}
+
+    queue._GetQueueAttributes = nothing  # type: ignore[method-assign]
+    error, text = await refused(aws, queue)
+    assert error == "InvalidParameterValueException"
+    assert "does not say how long messages are invisible" in text
+
+
 async def test_what_is_in_the_way_is_shown(aws: Lambda, queue: FakeQueue) -> None:
     await aws.create()
     made = await mapped(aws, queue)

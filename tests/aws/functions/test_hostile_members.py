@@ -65,6 +65,9 @@ USUAL = {
     "ProvisionedConcurrentExecutions": 1,
     "UpdateRuntimeOn": "Auto",
     "RecursiveLoop": "Allow",
+    "AuthType": "NONE",
+    "UUID": "8f1b1b1e-0000-4000-8000-000000000001",
+    "EventSourceArn": "arn:aws:sqs:eu-west-1:123456789012:orders",
     "CodeSigningConfigArn": "arn:aws:lambda:eu-west-1:123456789012:code-signing-config:csc-0123456789abcdef0",
 }
 """Values that required members may have, so that the others are looked at."""
