@@ -119,7 +119,17 @@ async def test_bytes_go_both_ways() -> None:
     assert (event["body"], event["isBase64Encoded"]) == (base64.b64encode(b"\xfe").decode(), True)
 
 
-@pytest.mark.parametrize("payload", [b'"text"', b"null", b'{"statusCode": "x"}', b'{"headers": 1}', b"no json"])
+async def test_a_header_of_a_function_stays_one() -> None:
+    told = {"multiValueHeaders": {"X-A": ["1\r\nX-Evil: 1", {"b": 2}]}}
+    functions = FakeFunctions(json.dumps(told).encode())
+    answer = await invoke(api({"type": "AWS_PROXY", "uri": URI}), functions=functions)
+    assert [value for name, value in answer.headers if name == "X-A"] == ["1  X-Evil: 1", '{"b":2}']
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [b'{"headers": {"a\\r\\nb": "c"}}', b'"text"', b"null", b'{"statusCode": "x"}', b'{"headers": 1}', b"no json"],
+)
 async def test_an_answer_of_another_form_than_a_proxy_wants(payload: bytes) -> None:
     answer = await invoke(api({"type": "AWS_PROXY", "uri": URI}), functions=FakeFunctions(payload))
     assert message(answer) == (502, "Internal server error")

@@ -17,12 +17,13 @@ from treadle.aws.credentials import scope_of
 from treadle.aws.errors import ApiError
 from treadle.aws.messages import Answer, Request
 from treadle.limits import Limits
+from treadle.neighbours.transport import passed_on
 from treadle.tasks.contract import ApiCall, Apis
 
 SIGNING_NAME = "execute-api"
 _HOST = re.compile(r"(?P<id>[a-z0-9]+)\.execute-api\.(?P<region>[a-z0-9-]+)\..+", re.IGNORECASE)
 _PATH = re.compile(r"/restapis/(?P<id>[a-z0-9]+)(?P<rest>/[^/]+.*)")
-_OF_THE_SERVER = frozenset({"connection", "content-length", "date"})
+_OF_THE_ANSWER = frozenset({b"content-length", b"content-type", b"date", b"server", b"x-amzn-requestid"})
 """Headers that our own server writes."""
 
 
@@ -70,18 +71,13 @@ class ApiDoor:
                 source=request.source,
             )
         )
-        headers = [(name, value) for name, value in answer.headers if name.lower() not in _OF_THE_SERVER]
-        kind = next((value for name, value in headers if name.lower() == "content-type"), "application/json")
-        return Answer(
-            answer.status,
-            kind.encode("latin-1", "replace"),
-            answer.body,
-            headers=tuple(
-                (name.lower().encode("latin-1", "replace"), value.encode("latin-1", "replace"))
-                for name, value in headers
-                if name.lower() not in ("content-type", "x-amzn-requestid")
-            ),
+        headers = passed_on(
+            (name.lower().encode("latin-1", "replace"), value.encode("latin-1", "replace"))
+            for name, value in answer.headers
         )
+        kind = next((value for name, value in headers if name == b"content-type"), b"application/json")
+        kept = tuple((name, value) for name, value in headers if name not in _OF_THE_ANSWER)
+        return Answer(answer.status, kind, answer.body, headers=kept)
 
 
 def _host(request: Request) -> str:

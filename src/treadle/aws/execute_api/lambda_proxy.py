@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +15,9 @@ from typing import Any
 from treadle.aws.execute_api.definition import ApiMethod
 from treadle.document import decode, encode
 from treadle.tasks.contract import ApiAnswer, ApiCall
+
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 def proxy_event(
@@ -75,14 +79,17 @@ def proxy_answer(payload: bytes) -> ApiAnswer | None:
         headers += [(name, _header(value)) for value in (values if isinstance(values, list) else [values])]
     named = {name.lower() for name in several}
     headers += [(name, _header(value)) for name, value in single.items() if name.lower() not in named]
+    if not all(_HEADER_NAME.fullmatch(name) for name, _ in headers):
+        return None
     if not any(name.lower() == "content-type" for name, _ in headers):
         headers.append(("Content-Type", "application/json"))
     return ApiAnswer(status=status, headers=headers, body=raw)
 
 
 def _header(value: Any) -> str:
+    """In one line: whatever a function puts into it must not become a header of its own."""
     text = value if isinstance(value, str) else encode(value)
-    return text.replace("\r", " ").replace("\n", " ")
+    return _CONTROL.sub(" ", text)
 
 
 def _lists(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
