@@ -56,8 +56,15 @@ def aws(server: Server, *arguments: str) -> Any:
     return json.loads(done.stdout) if done.stdout.startswith(("{", "[", '"')) else done.stdout
 
 
-def test_a_workflow_over_many_services(server: Server) -> None:
-    """It makes what it needs: twelve services of AWS, called by each of the ways that there are."""
+def test_a_workflow_over_many_services(tmp_path: Path) -> None:
+    """It makes what it needs: thirteen services of AWS, called by each of the ways that there are."""
+    folder = folder_with_functions(tmp_path)
+    (folder / "jobs.toml").write_text('[[job]]\nservice = "athena"\noutcome = "succeed"\n')
+    with Server(folder) as server:
+        _run_many_services(server)
+
+
+def _run_many_services(server: Server) -> None:
     definition = f"file://{MANY_SERVICES}"
     made = aws(
         server,
@@ -150,5 +157,7 @@ def test_an_execution_that_is_stopped_cancels_its_job(tmp_path: Path) -> None:
 
 
 def test_a_service_that_nobody_answers_for_is_refused_in_advance(server: Server) -> None:
-    with pytest.raises(Refused, match="AWS_ENDPOINT_URL_MEDIACONVERT names an endpoint for it"):
-        create_machine(server.api(), "nobody", json.dumps(TRANSCODE))
+    task = {"Type": "Task", "Resource": "arn:aws:states:::bedrock:invokeModel", "End": True}
+    task["Parameters"] = {"ModelId": "m", "Body": {}}
+    with pytest.raises(Refused, match="AWS_ENDPOINT_URL_BEDROCK_RUNTIME names an endpoint for it"):
+        create_machine(server.api(), "nobody", json.dumps({"StartAt": "Ask", "States": {"Ask": task}}))
