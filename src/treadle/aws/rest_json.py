@@ -24,6 +24,7 @@ from treadle.aws import model
 from treadle.aws.errors import ApiError
 from treadle.aws.event_stream import EventStream
 from treadle.aws.messages import Answer, Request, decoded, encode
+from treadle.aws.names_on_the_wire import has_other_names, renamed
 from treadle.aws.service import Asked, Caller, RestService
 
 _JSON = b"application/json"
@@ -210,6 +211,9 @@ class _Asked:
             assert name is not None
             return {name: body} if body else {}
         value = decoded(body) if body else {}
+        shape = payload or self._operation.input_shape
+        if has_other_names(shape):
+            value = renamed(shape, value, wire=False)
         if name is not None:
             return {name: value}
         if type(value) is not dict:
@@ -260,7 +264,7 @@ def _written(operation: OperationModel, answered: dict[str, Any]) -> Answer:
     if status == 204:
         content = b""
     elif payload is None:
-        content = encode(body)
+        content = encode(renamed(shape, body, wire=True) if has_other_names(shape) else body)
     elif shape.members[payload].type_name == "blob":
         content = answered.get(payload, b"")
     else:

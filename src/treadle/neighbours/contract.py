@@ -52,7 +52,10 @@ class Incoming(Protocol):
 
 
 class OwnServices(Protocol):
-    """Of services that have neighbours, what this very server answers for."""
+    """Of services that have neighbours, or might, what this very server answers for."""
+
+    names: frozenset[str]
+    """botocore's names of these services."""
 
     def serves(self, request: Outgoing) -> bool: ...
 

@@ -43,7 +43,7 @@ class Neighbours:
         return self._endpoints.get(service.name)
 
     def known(self, service: AwsService) -> bool:
-        return is_known(service, self._endpoints)
+        return is_known(service, self._endpoints) or (self._own is not None and service.name in self._own.names)
 
     def is_there(self, service: AwsService) -> bool:
         """Whether somebody answers for the service whom nobody has to start first."""

@@ -39,6 +39,7 @@ from botocore.utils import parse_timestamp
 from msgspec import Struct
 
 from treadle.document import decode, encode
+from treadle.jobs.rules import SERVICES as JOB_SERVICES
 from treadle.limits import Limits
 from treadle.neighbours.catalogue import AwsService, catalogue
 from treadle.neighbours.contract import Incoming, NeighbourUnavailable, Outgoing
@@ -66,7 +67,7 @@ class Answered(Struct, frozen=True):
 def answered(client: str, endpoints: Container[str]) -> bool:
     """Whether anybody answers for a service where only those of `endpoints` have one set. All by botocore's names."""
     service = catalogue().services.get(client)
-    return service is not None and is_known(service, endpoints)
+    return service is not None and (is_known(service, endpoints) or client in JOB_SERVICES)
 
 
 Credentials = Callable[[], Awaitable[ReadOnlyCredentials | None]]

@@ -131,6 +131,21 @@ CASES = [
         "jobRun.stateDetails",
     ),
     Case(
+        "mediaconvert",
+        "CreateJob",
+        "GetJob",
+        "CancelJob",
+        {
+            "JobTemplate": "job",
+            "Role": ROLE,
+            "Settings": {"Inputs": [{"FileInput": "s3://my-data/in.mp4"}], "TimecodeConfig": {"Source": "ZEROBASED"}},
+        },
+        {"Id": "Job.Id"},
+        "Job.Status",
+        ("COMPLETE", "ERROR", "CANCELED"),
+        "Job.ErrorMessage",
+    ),
+    Case(
         "athena",
         "StartQueryExecution",
         "GetQueryExecution",
@@ -170,7 +185,7 @@ def rule(case: Case, text: str) -> str:
 async def submitted(services: Services, case: Case) -> dict[str, Any]:
     """The members that name the new job."""
     answer = {**case.request, **await services.call(case.service, case.submit, "token", **case.request)}
-    return {member: answer[place] for member, place in case.key.items()}
+    return {member: at(answer, place) for member, place in case.key.items()}
 
 
 def at(answer: Any, path: str) -> Any:
@@ -261,3 +276,12 @@ async def test_listings_that_would_miss_jobs_are_refused(services: Services) -> 
         "NotImplementedException",
         "Treadle does not implement the operation ListTrainingJobs of sagemaker yet.",
     )
+
+
+async def test_members_have_their_names_on_the_wire(services: Services) -> None:
+    """MediaConvert's differ from those of its model, at every depth."""
+    case = next(case for case in CASES if case.service == "mediaconvert")
+    services.rules(rule(case, 'outcome = "succeed"'))
+    key = await submitted(services, case)
+    shown = await services.until("mediaconvert", "GetJob", "Job.Status", "COMPLETE", **key)
+    assert {name: shown["Job"][name] for name in case.request} == case.request

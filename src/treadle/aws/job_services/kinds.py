@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from treadle.aws.job_services.call import Call, seconds
+from treadle.aws.job_services.call import seconds
 from treadle.aws.job_services.plain import Kind, Members, added, state_of, why
 from treadle.jobs import spark
 from treadle.jobs.contract import Job, JobState
@@ -36,6 +36,14 @@ _SERVERLESS: Mapping[JobState, str] = {
     "STOPPED": "CANCELLED",
 }
 _CONTAINERS: Mapping[JobState, str] = {**_SERVERLESS, "SUCCEEDED": "COMPLETED"}
+_MEDIACONVERT: Mapping[JobState, str] = {
+    "PENDING": "SUBMITTED",
+    "RUNNING": "PROGRESSING",
+    "SUCCEEDED": "COMPLETE",
+    "FAILED": "ERROR",
+    "TIMED_OUT": "ERROR",
+    "STOPPED": "CANCELED",
+}
 _ATHENA: Mapping[JobState, str] = {**_SERVERLESS, "PENDING": "QUEUED", "SUCCEEDED": "SUCCEEDED"}
 
 
@@ -56,15 +64,14 @@ def _sagemaker(what: str, arn: str, more: Any) -> Kind:
     """`what`: such as TrainingJob. `arn`: its kind of resource. `more`: what its description has of its own."""
     name = f"{what}Name"
 
-    def answer(call: Call, request: Members, key: Members) -> Members:
-        caller = call.caller
-        return {f"{what}Arn": f"arn:aws:sagemaker:{caller.region}:{caller.account}:{arn}/{key[name].lower()}"}
+    def answer(job: Job, key: Members) -> Members:
+        work = job.parts[0].work
+        return {f"{what}Arn": f"arn:aws:sagemaker:{work.region}:{work.account}:{arn}/{key[name].lower()}"}
 
     def shown(job: Job, key: Members) -> Members:
-        request, work = job.detail["request"], job.parts[0].work
         return {
-            **request,
-            f"{what}Arn": f"arn:aws:sagemaker:{work.region}:{work.account}:{arn}/{key[name].lower()}",
+            **job.detail["request"],
+            **answer(job, key),
             f"{what}Status": state_of(_SAGEMAKER, job, "Stopping"),
             "CreationTime": seconds(job.created),
             "LastModifiedTime": seconds(job.ended or job.started or job.created),
@@ -146,11 +153,8 @@ def _spark_submit(driver: Members | None) -> tuple[str, ...]:
 
 def _serverless_arn(job: Job, key: Members) -> str:
     work = job.parts[0].work
-    return _arn_of_run(work.region, work.account, key)
-
-
-def _arn_of_run(region: str, account: str, key: Members) -> str:
-    return f"arn:aws:emr-serverless:{region}:{account}:/applications/{key['applicationId']}/jobruns/{key['jobRunId']}"
+    path = f"/applications/{key['applicationId']}/jobruns/{key['jobRunId']}"
+    return f"arn:aws:emr-serverless:{work.region}:{work.account}:{path}"
 
 
 def _serverless(job: Job, key: Members) -> Members:
@@ -178,11 +182,11 @@ def _serverless(job: Job, key: Members) -> Members:
 
 
 def _on_eks(job: Job, key: Members) -> Members:
-    request, work = job.detail["request"], job.parts[0].work
+    request = job.detail["request"]
     run = {
         **key,
         "name": request.get("name"),
-        "arn": _eks_arn(work.region, work.account, key),
+        "arn": _eks_arn(job, key),
         "state": state_of(_CONTAINERS, job, "CANCEL_PENDING"),
         "clientToken": request.get("clientToken"),
         "executionRoleArn": request.get("executionRoleArn"),
@@ -200,14 +204,40 @@ def _on_eks(job: Job, key: Members) -> Members:
     return {"jobRun": {name: value for name, value in run.items() if value is not None}}
 
 
-def _eks_arn(region: str, account: str, key: Members) -> str:
+def _eks_arn(job: Job, key: Members) -> str:
+    work = job.parts[0].work
     path = f"/virtualclusters/{key['virtualClusterId']}/jobruns/{key['id']}"
-    return f"arn:aws:emr-containers:{region}:{account}:{path}"
+    return f"arn:aws:emr-containers:{work.region}:{work.account}:{path}"
 
 
-def _eks_answer(call: Call, request: Members, key: Members) -> Members:
-    told = {**key, "arn": _eks_arn(call.caller.region, call.caller.account, key)}
+def _eks_answer(job: Job, key: Members) -> Members:
+    told = {**key, "arn": _eks_arn(job, key)}
+    request = job.detail["request"]
     return {**told, "name": request["name"]} if "name" in request else told
+
+
+# -- MediaConvert ----------------------------------------------------------------------------------------------
+
+
+def _media_name(request: Members) -> str:
+    """The template's, or else the queue's."""
+    return str(request.get("JobTemplate") or request.get("Queue") or "Default").rpartition("/")[2]
+
+
+def _converted(job: Job, key: Members) -> Members:
+    request, work = job.detail["request"], job.parts[0].work
+    shown = {
+        **{name: value for name, value in request.items() if name not in ("ClientRequestToken", "Tags")},
+        **key,
+        "Arn": f"arn:aws:mediaconvert:{work.region}:{work.account}:jobs/{key['Id']}",
+        "CreatedAt": seconds(job.created),
+        "Queue": request.get("Queue") or f"arn:aws:mediaconvert:{work.region}:{work.account}:queues/Default",
+        "Status": state_of(_MEDIACONVERT, job),
+        "ErrorMessage": why(job),
+        "Timing": _times(job, began="StartTime", ended="FinishTime"),
+        **added(job),
+    }
+    return {"Job": {name: value for name, value in shown.items() if value is not None}}
 
 
 # -- Athena and Bedrock ----------------------------------------------------------------------------------------
@@ -235,8 +265,9 @@ def _query(job: Job, key: Members) -> Members:
     }
 
 
-def _model_arn(region: str, account: str, key: Members) -> str:
-    return f"arn:aws:bedrock:{region}:{account}:model-customization-job/{key['jobIdentifier']}"
+def _model_arn(job: Job, key: Members) -> str:
+    work = job.parts[0].work
+    return f"arn:aws:bedrock:{work.region}:{work.account}:model-customization-job/{key['jobIdentifier']}"
 
 
 def _customization(job: Job, key: Members) -> Members:
@@ -245,7 +276,7 @@ def _customization(job: Job, key: Members) -> Members:
     return {
         **request,
         "jobName": key["jobIdentifier"],
-        "jobArn": _model_arn(work.region, work.account, key),
+        "jobArn": _model_arn(job, key),
         "outputModelName": request["customModelName"],
         "status": state_of(_SAGEMAKER, job, "Stopping"),
         "failureMessage": why(job),
@@ -280,7 +311,7 @@ KINDS: tuple[Kind, ...] = (
         key=("Name", "RunId"),
         own=lambda request, new: {"Name": request["Name"], "RunId": f"db_{new.replace('-', '')}"},
         name=lambda request: request["Name"],
-        answer=lambda call, request, key: {"RunId": key["RunId"]},
+        answer=lambda job, key: {"RunId": key["RunId"]},
         shown=_brewed,
         stopped=lambda key: {"RunId": key["RunId"]},
         requires=("DescribeJob", "Name", "Name"),
@@ -295,7 +326,7 @@ KINDS: tuple[Kind, ...] = (
         key=("applicationId", "jobRunId"),
         own=lambda request, new: {"applicationId": request["applicationId"], "jobRunId": new.replace("-", "")[:16]},
         name=lambda request: request.get("name", ""),
-        answer=lambda call, request, key: {**key, "arn": _arn_of_run(call.caller.region, call.caller.account, key)},
+        answer=lambda job, key: {**key, "arn": _serverless_arn(job, key)},
         shown=_serverless,
         stopped=lambda key: key,
         builtin=lambda request: _spark_submit(request.get("jobDriver", {}).get("sparkSubmit")),
@@ -322,6 +353,19 @@ KINDS: tuple[Kind, ...] = (
         refused=("ListJobRuns",),
     ),
     Kind(
+        service="mediaconvert",
+        submit="CreateJob",
+        describe="GetJob",
+        stop="CancelJob",
+        key=("Id",),
+        own=lambda request, new: {"Id": new},
+        name=_media_name,
+        answer=_converted,
+        shown=_converted,
+        token="ClientRequestToken",  # noqa: S106 - the name of a member
+        unknown="NotFoundException",
+    ),
+    Kind(
         service="athena",
         submit="StartQueryExecution",
         describe="GetQueryExecution",
@@ -329,7 +373,7 @@ KINDS: tuple[Kind, ...] = (
         key=("QueryExecutionId",),
         own=lambda request, new: {"QueryExecutionId": new},
         name=lambda request: request.get("WorkGroup", "primary"),
-        answer=lambda call, request, key: key,
+        answer=lambda job, key: key,
         shown=_query,
         token="ClientRequestToken",  # noqa: S106 - the name of a member
         unknown="InvalidRequestException",
@@ -343,7 +387,7 @@ KINDS: tuple[Kind, ...] = (
         key=("jobIdentifier",),
         own=lambda request, new: {"jobIdentifier": request["jobName"]},
         name=lambda request: request["jobName"],
-        answer=lambda call, request, key: {"jobArn": _model_arn(call.caller.region, call.caller.account, key)},
+        answer=lambda job, key: {"jobArn": _model_arn(job, key)},
         shown=_customization,
         token="clientRequestToken",  # noqa: S106 - the name of a member
         unknown="ResourceNotFoundException",

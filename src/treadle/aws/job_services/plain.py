@@ -35,8 +35,8 @@ class Kind(Struct, frozen=True, kw_only=True):
     """These members of a new job, by the request that makes it and a new id."""
     name: Callable[[Members], str]
     """What jobs.toml calls it, by that request."""
-    answer: Callable[[Call, Members, Members], Members]
-    """To that request: by it, and by the key's members."""
+    answer: Callable[[Job, Members], Members]
+    """To that request, by the job and its key's members."""
     shown: Callable[[Job, Members], Members]
     """As `describe` shows it, by its key's members."""
     stopped: Callable[[Members], Members] = lambda key: {}
@@ -79,7 +79,7 @@ def _operations(kind: Kind) -> Iterator[tuple[str, Operation[Call]]]:
             if kind.taken is not None and await call.ledger.get(made.id) is not None:
                 raise ApiError(kind.taken, f"{made.parts[0].name} exists already.", status=400)
             (job,) = await call.ledger.begin([made], token)
-        return kind.answer(call, job.detail["request"], job.detail["key"])
+        return kind.answer(job, job.detail["key"])
 
     async def describe(call: Call, request: Members) -> Members:
         job = await _found(kind, call, request)

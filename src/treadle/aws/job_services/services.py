@@ -40,6 +40,9 @@ class JobServices:
         self._rest = {part.signing_name: part for part in rest}
         self._protocols: dict[str, AwsJson | RestJson] = {}
         self._limits = limits
+        self.names = frozenset(
+            [*(each.name for each in self._json.values()), *(each.model_name for each in self._rest.values())]
+        )
 
     @property
     def operations(self) -> Mapping[str, tuple[str, ...]]:
