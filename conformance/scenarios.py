@@ -22,6 +22,7 @@ SERVED = (
     "dynamodb",
     "aws-sdk:dynamodb",
     "events",
+    "apigateway",
     "s3",
     "aws-sdk:s3",
     "aws-sdk:secretsmanager",
