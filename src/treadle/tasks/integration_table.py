@@ -95,7 +95,7 @@ def _build_batch(operation: str) -> Integration:
 
 
 def _application(operation: str, reached: str, given_up: str = "TERMINATED") -> Integration:
-    """Of EMR Serverless: what makes it reach a state."""
+    """Of EMR Serverless: what makes it reach a state, or one of those behind it."""
     named = "answer" if operation == "CreateApplication" else "request"
     return Integration(
         service=v1.EMR_SERVERLESS,
@@ -369,7 +369,9 @@ INTEGRATIONS: Mapping[tuple[str, str], Integration] = {
             cancel_of=_VIRTUAL_RUN,
         ),
     ),
-    ("emr-serverless", "createApplication"): _application("CreateApplication", "CREATED"),
+    ("emr-serverless", "createApplication"): _application(
+        "CreateApplication", "CREATED STARTING STARTED STOPPING STOPPED"
+    ),
     ("emr-serverless", "startApplication"): _application("StartApplication", "STARTED"),
     ("emr-serverless", "stopApplication"): _application("StopApplication", "STOPPED"),
     ("emr-serverless", "deleteApplication"): _application("DeleteApplication", "TERMINATED", ""),
