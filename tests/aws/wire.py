@@ -26,6 +26,8 @@ _model = load("stepfunctions")
 class NoEmulator:
     """There is nothing beside Treadle itself."""
 
+    is_running = False
+
     async def send(self, request: Outgoing) -> Incoming:
         raise NeighbourUnavailable("the emulator is switched off")
 

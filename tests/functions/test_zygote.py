@@ -147,3 +147,27 @@ async def test_says_what_it_is(serve: Serve, gate: Gate) -> None:
 def shown(pid: int) -> tuple[bytes, bytes]:
     process = Path(f"/proc/{pid}")
     return (process / "cmdline").read_bytes(), (process / "environ").read_bytes()
+
+
+async def test_without_one_workers_are_started_as_all_others(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("treadle.functions.zygote.ZYGOTE_COMMAND", ("/nowhere/python",))
+    served = await serve()
+    served.write("f.py", "import os\ndef handler(event, context): return os.getppid()")
+    for _ in range(2):
+        assert await served.answer("f") == os.getpid()
+        served.write("f.py", "import os\ndef handler(event, context):\n    return os.getppid()")
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+async def test_one_that_ends_before_it_is_ready_is_not_tried_again(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("treadle.functions.zygote.ZYGOTE_COMMAND", (sys.executable, "-ISc", "raise SystemExit(1)"))
+    served = await serve()
+    served.write("f.py", "import os\ndef handler(event, context): return os.getppid()")
+    assert await served.answer("f") == os.getpid()
+    served.write("f.py", "import os\ndef handler(event, context):\n    return os.getppid()")
+    assert await served.answer("f") == os.getpid()
+    assert len(caplog.records) == 1

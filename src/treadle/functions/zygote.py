@@ -104,14 +104,18 @@ class Zygote:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             ours.setblocking(False)
-            self._process = subprocess.Popen(  # noqa: S603 - our own script
-                [*ZYGOTE_COMMAND, str(theirs.fileno()), PYTHON_PACKAGES],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                env=self._environment,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-            )
+            try:
+                self._process = subprocess.Popen(  # noqa: S603 - our own script
+                    [*ZYGOTE_COMMAND, str(theirs.fileno()), PYTHON_PACKAGES],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    env=self._environment,
+                    pass_fds=[theirs.fileno()],
+                    start_new_session=True,
+                )
+            except OSError:
+                ours.close()
+                raise
         self._guardian.watch(self._process.pid)
         self._socket = ours
         asyncio.get_running_loop().add_reader(ours, self._readable)
