@@ -23,6 +23,7 @@ SERVED = (
     "aws-sdk:dynamodb",
     "events",
     "apigateway",
+    "cloudformation",
     "s3",
     "aws-sdk:s3",
     "aws-sdk:secretsmanager",

@@ -234,7 +234,8 @@ def _remove(stack: Any, names: list[str], templates: dict[str, Any]) -> list[str
 
 
 def _finish(backend: Any, stack: Any, status: str) -> None:
-    """Outputs and exports. Raises moto's ValidationError."""
+    """Outputs, by their names in order (recorded: scenarios/sfn_scenarios--path_based_on_data), and exports. Raises
+    moto's ValidationError."""
     models: Any = import_module("moto.cloudformation.models")
     stack.output_map = stack._create_output_map()
     exports = stack.output_map.exports
@@ -249,8 +250,7 @@ def _finish(backend: Any, stack: Any, status: str) -> None:
     _work(stack).outputs = [
         {"OutputKey": each.key, "OutputValue": each.value, "Description": each.description,
          "ExportName": named.get(each.value)}
-        for each in stack.output_map.values()
-        if each
+        for each in sorted(filter(None, stack.output_map.values()), key=lambda each: each.key)
     ]  # fmt: skip
     _tell(stack, status)
 
