@@ -13,6 +13,7 @@ from treadle.tasks.service_models import load, sdk_clients, sdk_operation
         ("executionArn", "executionArn", "ExecutionArn"),
         ("ExecutionArn", "executionArn", "ExecutionArn"),
         ("DBInstances", "dbInstances", "DbInstances"),
+        ("equals", "equals", "EqualsValue"),
         ("SSEKMSKeyId", "ssekmsKeyId", "SsekmsKeyId"),
         ("ETag", "eTag", "ETag"),
         ("MD5OfMessageBody", "md5OfMessageBody", "Md5OfMessageBody"),

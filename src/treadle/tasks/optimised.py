@@ -204,7 +204,7 @@ def _metadata(names: tuple[str, ...], operation: OperationModel, answer: Answere
     values = {
         "connection": "keep-alive",
         "content-length": str(len(body)),
-        "content-type": answer.headers.get("content-type", "").partition(";")[0],
+        "content-type": _content_type(operation),
         "date": formatdate(usegmt=True),
         "server": "Server",
         "x-amz-crc32": str(zlib.crc32(body)),
@@ -220,6 +220,13 @@ def _metadata(names: tuple[str, ...], operation: OperationModel, answer: Answere
         },
         response: {"RequestId": answer.request_id},
     }
+
+
+def _content_type(operation: OperationModel) -> str:
+    """What the service says its answers are, whoever has answered."""
+    protocols = {"query": "text/xml", "rest-json": "application/json"}
+    version = operation.service_model.metadata.get("jsonVersion", "1.0")
+    return protocols.get(operation.service_model.resolved_protocol, f"application/x-amz-json-{version}")
 
 
 def _as_aws_writes(operation: OperationModel, answer: Answered) -> bytes:

@@ -30,7 +30,8 @@ def uncapitalised(name: str) -> str:
 def spelled(member: str) -> str:
     """A member of a request or an answer, by its name in the service's model."""
     name = uncapitalised(member)
-    return name[:1].upper() + name[1:]
+    # The developer guide: what is called equals is EqualsValue, because Java's objects have a method of that name.
+    return "EqualsValue" if name == "equals" else name[:1].upper() + name[1:]
 
 
 def spellings(member: str) -> tuple[str, ...]:
