@@ -4,6 +4,7 @@ import base64
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from treadle.document import decode
 from treadle.functions.contract import FunctionNotFound
@@ -64,6 +65,15 @@ async def test_payload(parameters: dict[str, Any], payload: bytes) -> None:
     functions = FakeFunctions()
     await invoke({"FunctionName": "pay", **parameters}, functions)
     assert [call.payload for call in functions.calls] == [payload]
+
+
+async def test_a_name_is_looked_for_in_the_account_of_the_tasks_role() -> None:
+    functions = FakeFunctions()
+    task = structs.replace(
+        request(INVOKE, {"FunctionName": "pay"}), task_role_arn="arn:aws:iam::999988887777:role/other"
+    )
+    await run_lambda_invoke(task, functions, FakeEvents(), DEFAULT_LIMITS)
+    assert [call.function_arn for call in functions.calls] == [FUNCTION.replace("123456789012", "999988887777")]
 
 
 @pytest.mark.parametrize(

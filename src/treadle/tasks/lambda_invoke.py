@@ -188,15 +188,15 @@ def _payload(value: Any) -> bytes:
 
 
 def _function_arn(request: TaskRequest, match: re.Match[str], qualifier: str | None) -> str:
-    """The ARN that is invoked, which the handler's context shows: the caller's own, or one in the execution's
-    account."""
+    """The ARN that is invoked, which the handler's context shows: the caller's own, or one in the account
+    in which the task works."""
     given, name = match[0], match[_NAME_GROUP]
     if given.startswith("arn:"):
         arn = given if match[_QUALIFIER_GROUP] is None else given.removesuffix(f":{match[_QUALIFIER_GROUP]}")
     else:
-        _, partition, _, region, account, *_ = request.execution_arn.split(":")
-        account = (match[_ACCOUNT_GROUP] or account).removesuffix(":")
-        arn = f"arn:{partition}:lambda:{region}:{account}:function:{name}"
+        partition = request.execution_arn.split(":")[1]
+        account = (match[_ACCOUNT_GROUP] or request.account).removesuffix(":")
+        arn = f"arn:{partition}:lambda:{request.region}:{account}:function:{name}"
     return f"{arn}:{qualifier}" if qualifier else arn
 
 
