@@ -251,8 +251,8 @@ def _task(task: RunTask | RunMap) -> tuple[Any, ...]:
     try:
         children = [(child.input.value, child.items) for child in child_inputs(task)]
     except EvaluationError as error:
-        return task.attempt, task.arn, task.machine_arn, limits, error.message
-    return task.attempt, task.arn, task.machine_arn, limits, children
+        return task.attempt, task.redrives, task.arn, task.machine_arn, limits, error.message
+    return task.attempt, task.redrives, task.arn, task.machine_arn, limits, children
 
 
 def _branch(branch: Branch) -> dict[str, Any]:

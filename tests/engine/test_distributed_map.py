@@ -16,7 +16,7 @@ from treadle.engine.advance import advance
 from treadle.engine.history import HistoryEvent
 from treadle.engine.map_children import ItemSource
 from treadle.engine.program import compile_definition
-from treadle.engine.signals import CancelTask, RunMap, Start, Stop, TaskFailed, TaskSucceeded
+from treadle.engine.signals import CancelTask, Redrive, RunMap, Start, Stop, TaskFailed, TaskSucceeded
 from treadle.expressions.errors import EvaluationError
 from treadle.limits import Limits
 
@@ -33,9 +33,9 @@ FAILED = f"{RUN}, 5<4 MapRunFailed, 6<5 MapStateFailed, 7<6 ExecutionFailed"
 REFUSED = "1<0 ExecutionStarted, 2<0 MapStateEntered, 3<2 MapStateStarted, 4<3 ExecutionFailed"
 
 
-def processor(inner: dict[str, Any] = PASS, execution_type: str = "STANDARD") -> dict[str, Any]:
+def processor(inner: dict[str, Any] = PASS, execution_type: str = "STANDARD", name: str = "Inner") -> dict[str, Any]:
     config = {"Mode": "DISTRIBUTED", "ExecutionType": execution_type}
-    return {"ProcessorConfig": config, "StartAt": "Inner", "States": {"Inner": inner}}
+    return {"ProcessorConfig": config, "StartAt": name, "States": {name: inner}}
 
 
 def machine(inner: dict[str, Any] = PASS, language: str | None = None, **fields: Any) -> dict[str, Any]:
@@ -369,3 +369,75 @@ def test_what_items_path_selects_is_not_looked_at() -> None:
     definition["States"]["M"]["ItemsPath"] = "$.no_such_path"
     _, run = begun(definition, {})
     assert isinstance(run.children.items, ItemSource)
+
+
+# -- redrives ------------------------------------------------------------------------------------------------
+
+
+def redriven(driver: Driver) -> list[str]:
+    """The events of a redrive of the execution as the store would give it back."""
+    before = len(driver.events())
+    driver.execution = driver.folded()
+    driver.signal(Redrive())
+    return [f"{event.id}<{event.previous_id} {event.type}" for event in driver.events()[before:]]
+
+
+def failed_with(driver: Driver, error: str) -> Driver:
+    driver.signal(TaskFailed(driver.map_runs[-1].attempt, error, "why"))
+    return driver
+
+
+@pytest.mark.parametrize("language", [None, "JSONata"])
+def test_a_redrive_goes_on_with_the_same_run(language: str | None) -> None:
+    fields: dict[str, Any] = (
+        {"ItemsPath": "$.a"} if language is None else {"Items": "{% $states.input.a.($random()) %}"}
+    )
+    driver, first = begun(machine(language=language, **fields), {"a": [1, 2]})
+    failed_with(driver, "States.ExceedToleratedFailureThreshold")
+    assert redriven(driver) == ["8<7 ExecutionRedriven", "9<8 MapRunRedriven"]
+    second = driver.map_runs[-1]
+    assert (second.attempt, second.redrives, second.arn) == (9, 1, first.arn)
+    inputs = [[child.input.value for child in child_inputs(run)] for run in (first, second)]
+    assert inputs[0] == inputs[1]
+    failed_with(driver, "States.ExceedToleratedFailureThreshold")
+    assert redriven(driver) == ["13<12 ExecutionRedriven", "14<13 MapRunRedriven"]
+    assert driver.events()[-1].details == {"mapRunArn": first.arn, "redriveCount": 2}
+    driver.signal(TaskSucceeded(14, Document([])))
+    assert driver.execution.status == "SUCCEEDED"
+
+
+def test_a_redrive_goes_on_with_a_run_that_was_stopped() -> None:
+    driver, first = begun(machine(), [1])
+    driver.signal(Stop())
+    assert redriven(driver) == ["6<5 ExecutionRedriven", "7<6 MapRunRedriven"]
+    assert driver.map_runs[-1].arn == first.arn
+
+
+@pytest.mark.parametrize("error", ["States.DataLimitExceeded", "States.Runtime", "States.ItemReaderFailed"])
+def test_a_redrive_begins_another_run(error: str) -> None:
+    """The first two are those of AWS's page "Redriving Map Runs"."""
+    driver, first = begun(machine(), [1])
+    failed_with(driver, error)
+    assert redriven(driver) == ["8<7 ExecutionRedriven", "9<8 MapStateStarted", "10<9 MapRunStarted"]
+    assert driver.map_runs[-1].arn != first.arn
+
+
+def test_a_redrive_begins_another_run_if_the_result_could_not_be_used() -> None:
+    """AWS, "Redriving Map Runs": "you selected a non-existent JSON node in Output"."""
+    driver, first = begun(machine(ResultSelector={"a.$": "$.missing"}), [1])
+    driver.signal(TaskSucceeded(first.attempt, Document([])))
+    assert driver.execution.status == "FAILED"
+    assert redriven(driver)[-1].endswith("MapRunStarted")
+    assert driver.map_runs[-1].arn != first.arn
+
+
+def test_runs_of_other_branches_are_redriven_too() -> None:
+    """What failed and what was aborted because of it."""
+    other = {"StartAt": "N", "States": {"N": machine()["States"]["M"] | {"ItemProcessor": processor(name="Other")}}}
+    parallel = {"Type": "Parallel", "Branches": [machine(), other], "End": True}
+    driver, first = begun({"StartAt": "P", "States": {"P": parallel}}, [1])
+    driver.signal(TaskFailed(first.attempt, "E", None))
+    assert driver.execution.status == "FAILED"
+    assert [event.rpartition(" ")[2] for event in redriven(driver)] == ["ExecutionRedriven"] + ["MapRunRedriven"] * 2
+    arns = [run.arn for run in driver.map_runs]
+    assert arns[:2] == arns[2:]

@@ -390,20 +390,6 @@ async def test_items_are_evaluated_to_the_same_after_a_restart(world: World) -> 
     assert len(set(output)) == 5
 
 
-async def test_a_redrive_begins_another_run(world: World) -> None:
-    fails = True
-    world.tasks.script = lambda request, earlier: failed("E") if fails else done(request.input.value)
-    execution = await world.begin(await world.machine(each(task())), given=[1, 2])
-    await world.run()
-    row = await world.row(execution)
-    assert row.status == "FAILED"
-    fails = False
-    assert await world.runtime.redrive_execution(row, "token")
-    await world.run()
-    assert (await world.row(execution)).output == "[1,2]"
-    assert [run.status for run in await world.store.map_run_list(row.id, None, 9)] == ["SUCCEEDED", "FAILED"]
-
-
 @TYPES
 async def test_a_bug_in_a_child_fails_it_alone(
     world: World, monkeypatch: pytest.MonkeyPatch, execution_type: str

@@ -129,6 +129,35 @@ class MapRunSuite:
         assert page == newest[1:3]
         assert await store.child_list(RUN_ARN, "FAILED", False, (page[-1].listed, page[-1].id), 9) == newest[3:]
 
+    async def test_redrive_of_a_map_run(self, store: Store, reopen: Reopen) -> None:
+        await store.map_run_create(map_run())
+        rows = [
+            child(store, number, status=status, stopped=9_000 + number, input=f"{number}", error="E")
+            for number, status in enumerate(("FAILED", "SUCCEEDED", "TIMED_OUT", "ABORTED", "FAILED"))
+        ]
+        await store.commit([created(row) for row in rows])
+        ended = map_run(id=1, status="FAILED", stopped=9_500, error="E", cause="C", results_written=True)
+        await store.map_run_end(ended)
+        redriven = map_run(id=1, redrives=1, redriven=10_000)
+        await store.map_run_redrive(redriven)
+        store = await reopen(store)
+        assert await store.map_runs_running() == [redriven]
+        waiting = [replace(row, wake=0) for row in rows if row.status != "SUCCEEDED"]
+        assert await store.children_to_redrive(RUN_ARN, -1, 3) == waiting[:3]
+        assert await store.children_to_redrive(RUN_ARN, 3, 9) == waiting[3:]
+        assert [place.awaits_redrive for place in await store.child_places(RUN_ARN, -1, 9)] == [1, 0, 1, 1, 1]
+        assert [row.child for row in await store.child_list(RUN_ARN, "PENDING_REDRIVE", None, None, 9)] == [4, 3, 2, 0]
+        assert await store.child_list(RUN_ARN, "FAILED", None, None, 9) == []
+        assert await store.executions_due(10**15, None, 9) == []
+        again = replace(rows[0], status="RUNNING", started=10_001, stopped=None, error=None, redrives=1, redriven=5)
+        await store.commit([Commit(execution=again)])
+        assert await store.execution_get(again.arn) == again
+        assert await store.children_to_redrive(RUN_ARN, -1, 9) == waiting[1:]
+        await store.commit([Commit(execution=replace(again, status="SUCCEEDED", stopped=10_002))])
+        await store.map_run_end(replace(redriven, status="ABORTED", stopped=11_000))
+        assert await store.children_to_redrive(RUN_ARN, -1, 9) == []
+        assert await store.execution_get(rows[2].arn) == rows[2]
+
     async def test_a_place_is_taken_once(self, store: Store) -> None:
         await store.map_run_create(map_run())
         await store.commit([created(child(store, 0))])

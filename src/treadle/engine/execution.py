@@ -68,6 +68,7 @@ class Branch:
         "input",
         "item",
         "last_event",
+        "map_run",
         "node",
         "parent",
         "phase",
@@ -108,6 +109,8 @@ class Branch:
         self.due: int | None = None
         """When its timer fires, in any of the phases TASK, WAIT and RETRY."""
         self.attempt: Attempt | None = None
+        self.map_run: RunMap | None = None
+        """The last map run of its state, where a redrive of the execution would go on with it."""
         self.fork: Fork | None = None
         self.item: MapItem | None = None
         """The item of the Map iteration that this branch runs, or is part of."""
@@ -127,8 +130,8 @@ class Deadlines(Struct, frozen=True):
 
 
 class Attempt:
-    """An open attempt of a task: its id is that of the event that scheduled it. So is a map run, from MapRunStarted
-    on."""
+    """An open attempt of a task: its id is that of the event that scheduled it. So is a map run, from MapRunStarted or
+    MapRunRedriven on."""
 
     __slots__ = ("deadlines", "handed_over", "id", "input", "map_run", "role_arn", "scheduled", "started", "submitted")
 
@@ -349,6 +352,7 @@ class Execution:
     def open_attempt(self, branch: Branch, attempt: Attempt) -> None:
         branch.phase = Phase.TASK
         branch.attempt = attempt
+        branch.map_run = attempt.map_run
         branch.due = None
         self.attempts[attempt.id] = branch
         self.hear(branch, attempt.scheduled)

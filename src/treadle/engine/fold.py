@@ -14,7 +14,7 @@ hold; the same input, context and seed give the same values.
     WaitScheduled (note)         waits                       RetryScheduled (note)          waits to try again
     Map/ParallelStateStarted     opens a fork                Map/ParallelStateSucceeded     closes it
     MapIterationStarted          opens a child               MapIterationSucceeded          closes it
-    MapRunStarted                opens an attempt            MapRunSucceeded/Failed         closes it
+    MapRunStarted/Redriven       opens an attempt            MapRunSucceeded/Failed         closes it
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from treadle.engine.history import LEAF_TYPES, TERMINAL_TYPES, HistoryEvent
 from treadle.engine.redrive import reopen
 from treadle.engine.signals import RunMap, RunTask
 from treadle.engine.states.choice_state import ChoiceNode
-from treadle.engine.states.distributed_map_state import DistributedMapNode
+from treadle.engine.states.distributed_map_state import DistributedMapNode, close_map_run
 from treadle.engine.states.map_state import MapNode
 from treadle.engine.states.parallel_state import ParallelNode
 from treadle.engine.states.task_state import ENDED_TYPES, EVENTS, SCHEDULED_TYPES, TaskNode
@@ -45,7 +45,6 @@ _fork_closed = frozenset(
     }
 )
 """A fork that failed for good stays: a redrive goes on with it."""
-_map_run_ended = frozenset({"MapRunSucceeded", "MapRunFailed"})
 _fork_opened = frozenset({"MapStateStarted", "ParallelStateStarted"})
 
 
@@ -101,9 +100,13 @@ def _apply(execution: Execution, event: HistoryEvent) -> None:
         execution.start_attempt(branch, event.timestamp)
     elif kind == "TaskSubmitted":
         _submit(branch, event)
-    elif kind == "MapRunStarted":
+    elif kind in ("MapRunStarted", "MapRunRedriven"):
         _start_map_run(execution, branch, event)
-    elif kind in ENDED_TYPES or kind in _map_run_ended:
+    elif kind == "MapRunFailed":
+        close_map_run(execution, branch, event.details.get("error"))
+    elif kind == "MapRunSucceeded":
+        close_map_run(execution, branch)
+    elif kind in ENDED_TYPES:
         execution.close_attempt(branch)
     elif kind in _fork_opened:
         assert isinstance(branch.node, MapNode | ParallelNode)
@@ -134,7 +137,7 @@ def _enter(branch: Branch, event: HistoryEvent) -> None:
     branch.entered = event.timestamp
     branch.entered_id = event.id
     branch.before_entry = event.previous_id
-    branch.retries = None
+    branch.retries = branch.map_run = None
     branch.caught = None
     branch.phase = Phase.ENTERED
 
@@ -170,7 +173,10 @@ def _schedule(execution: Execution, branch: Branch, event: HistoryEvent) -> None
 def _start_map_run(execution: Execution, branch: Branch, event: HistoryEvent) -> None:
     assert isinstance(branch.node, DistributedMapNode)
     turn = Turn(execution, event.timestamp)
-    turn.open_map_run(branch, branch.node.run_again(turn, branch, event.id))
+    if event.type == "MapRunRedriven":
+        branch.node.go_on(turn, branch, event.id, event.details["redriveCount"])
+    else:
+        turn.open_map_run(branch, branch.node.run_again(turn, branch, event.id))
 
 
 def _submit(branch: Branch, event: HistoryEvent) -> None:
@@ -189,6 +195,7 @@ def _wait(execution: Execution, branch: Branch, event: HistoryEvent) -> None:
             branch.retries = [0] * len(branch.node.handlers.retriers)
         branch.retries[event.details["retrier"]] += 1
         branch.phase = Phase.RETRY
+        branch.map_run = None
     execution.set_timer(branch, event.details["due"])
 
 

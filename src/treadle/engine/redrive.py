@@ -2,7 +2,8 @@
 
 What was reached stays: outputs, variables, the results of children that succeeded.  Every branch that stood at a
 state carries that state out again, from its first try on, and a fork waits again for the children that it still
-lacks.  The time-out of the execution begins anew (AWS, RedriveExecution).
+lacks.  A Distributed Map goes on with its map run (distributed_map_state.py).  The time-out of the execution begins
+anew (AWS, RedriveExecution).
 
 It needs the execution as the fold finds it: the fold keeps the children of a fork that failed, which a running
 execution lets go.

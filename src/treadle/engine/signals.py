@@ -99,6 +99,8 @@ class RunMap(Struct, frozen=True, kw_only=True):
     tolerated_count: int
     tolerated_percentage: float
     """How many items may fail; 0: the other one says, and if both are 0, none may."""
+    redrives: int = 0
+    """How often the map run was redriven: so often it has ended without success, and goes on with what is missing."""
     target: ResultTarget | None = None
     """Where the results go; None: the state's result is the array of the children's outputs."""
 

@@ -113,7 +113,7 @@ class Turn:
         branch.input = data
         branch.node = node
         branch.entered = self.now
-        branch.retries = None
+        branch.retries = branch.map_run = None
         branch.before_entry = branch.last_event
         branch.entered_id = self.emit(branch, node.entered_type, {"name": name, "input": data.text})
         branch.phase = Phase.ENTERED
@@ -229,6 +229,7 @@ class Turn:
         due = self.now + retry_delay(retrier, branch.retries[number], seed)
         branch.retries[number] += 1
         branch.phase = Phase.RETRY
+        branch.map_run = None
         self.execution.set_timer(branch, due)
         self.note(branch, "RetryScheduled", {"retrier": number, "due": due})
         return True
@@ -279,7 +280,7 @@ class Turn:
         self.commands.append(run)
 
     def open_map_run(self, branch: Branch, run: RunMap) -> None:
-        """The Distributed Map of `branch` has begun its map run."""
+        """The Distributed Map of `branch` has begun its map run, or goes on with it."""
         self.execution.open_attempt(branch, Attempt(run.attempt, EMPTY, Deadlines(), None, self.now, map_run=run))
         self.commands.append(run)
 

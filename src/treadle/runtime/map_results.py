@@ -151,6 +151,7 @@ async def _pending(run: Run, inputs: MapInputs) -> AsyncIterator[str]:
             child = inputs.next()
             if child is None:
                 if inputs.complete:
+                    run.exhausted = True
                     return
                 await inputs.read()
                 continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 from treadle.datasets.contract import Owner
 from treadle.engine.map_children import MapChildren, ResultTarget
@@ -13,6 +14,9 @@ from treadle.engine.signals import TaskSignal
 from treadle.runtime.map_inputs import MapInputs
 from treadle.store.contract import ExecutionRow, ExecutionStatus
 from treadle.store.map_run_contract import MapRun, MapRunStatus
+
+if TYPE_CHECKING:
+    from treadle.runtime.map_redrive import MapRedrive
 
 _FAILED: tuple[ExecutionStatus, ...] = ("FAILED", "TIMED_OUT")
 """What counts against the tolerated failures."""
@@ -31,8 +35,10 @@ class Run:
     """A map run at work."""
 
     __slots__ = (
+        "again",
         "arrived",
         "attempt",
+        "awaiting",
         "cause",
         "children",
         "counts",
@@ -40,6 +46,7 @@ class Run:
         "exhausted",
         "given_up",
         "inputs",
+        "left",
         "next",
         "phase",
         "planned",
@@ -49,6 +56,7 @@ class Run:
         "row",
         "running",
         "status",
+        "successor",
         "taken",
         "target",
         "transfer",
@@ -65,6 +73,10 @@ class Run:
         """None where it is only to be stopped."""
         self.inputs: MapInputs | None = None
         """Of its children, once it is open."""
+        self.again: MapRedrive | None = None
+        """Of a redriven run: its children that run again, until all of them are begun."""
+        self.successor: Run | None = None
+        """The same map run as a redrive wants it, which waits for the end of this one."""
         self.target: ResultTarget | None = None
         self.transfer: asyncio.Task[None] | None = None
         """What reads its items or writes its results."""
@@ -81,6 +93,10 @@ class Run:
         """Children that ended while it was opened."""
         self.counts: dict[ExecutionStatus, tuple[int, int]] = {}
         """Status to (children, items) of the children that have ended."""
+        self.awaiting = (0, 0)
+        """Children that ended without success and are to run again, and the items in them."""
+        self.left = (0, 0)
+        """Children of a redriven run that cannot be redriven any more, and the items in them."""
         self.planned = False
         """Its next step is under way."""
         self.given_up = False
@@ -96,6 +112,29 @@ class Run:
     def count(self, status: ExecutionStatus, items: int) -> None:
         children, sum_of_items = self.counts.get(status, (0, 0))
         self.counts[status] = (children + 1, sum_of_items + items)
+
+    def await_redrive(self, items: int) -> None:
+        """A child that ended without success is to run again."""
+        self.awaiting = (self.awaiting[0] + 1, self.awaiting[1] + items)
+
+    def take_up(self, row: ExecutionRow) -> None:
+        """That child runs again."""
+        assert row.child is not None
+        items = row.items or 0
+        self.awaiting = (self.awaiting[0] - 1, self.awaiting[1] - items)
+        self.running[row.child] = (row.id, items)
+
+    def leave(self, row: ExecutionRow) -> None:
+        """That child cannot be redriven any more."""
+        items = row.items or 0
+        self.awaiting = (self.awaiting[0] - 1, self.awaiting[1] - items)
+        self.left = (self.left[0] + 1, self.left[1] + items)
+        self.count(row.status, items)
+
+    @property
+    def all_begun(self) -> bool:
+        """Every place was taken when the run was opened."""
+        return self.row.children is not None and sum(self.taken) == self.row.children
 
     def breached(self) -> bool:
         """Whether more items have failed than may. With neither bound set, none may."""
@@ -117,4 +156,4 @@ class Run:
     @property
     def items(self) -> int:
         """How many it has; as far as is known, while they are being read."""
-        return self.row.items if self.inputs is None else self.inputs.items
+        return self.row.items if self.inputs is None else max(self.row.items, self.inputs.items)

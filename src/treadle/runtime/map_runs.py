@@ -13,6 +13,9 @@ child per place.  After a restart the parent asks for its run again.  The run re
 through the inputs again, which are the same, and begins only what is missing.  A Standard child goes on from its own
 journal; an Express child leaves its row when it ends, and one that had not ended is begun again.
 
+A redrive of the parent asks for the run once more, under the number of the redrive.  Then the run is RUNNING again,
+its children that ended without success run again (`map_redrive.py`), and after them those that were never begun.
+
 The row of a run says RUNNING until every child has ended, whatever became of the parent meanwhile.  So a run that
 was to be stopped when the server died is found again at the start: nobody asks for it.
 """
@@ -30,6 +33,7 @@ from msgspec.structs import replace
 
 from treadle.clock import Clock
 from treadle.datasets.contract import DatasetError, Datasets
+from treadle.document import Document
 from treadle.engine.map_children import ChildInput
 from treadle.engine.signals import RunMap, TaskFailed, TaskSignal, TaskSucceeded
 from treadle.engine.turn import data_limit_text
@@ -38,6 +42,7 @@ from treadle.limits import Limits
 from treadle.runtime.bugs import CAUSE, ERROR
 from treadle.runtime.children import Children
 from treadle.runtime.map_inputs import MapInputs
+from treadle.runtime.map_redrive import MapRedrive
 from treadle.runtime.map_results import MapResults
 from treadle.runtime.map_run import Phase, Run
 from treadle.runtime.resident import Resident
@@ -92,6 +97,8 @@ class MapRuns:
                 tolerated_percentage=command.tolerated_percentage,
                 items=command.children.known_items,
                 children=command.children.known_count,
+                redrives=command.redrives,
+                redriven=self._clock.now() if command.redrives else None,
             ),
             command.attempt,
         )
@@ -100,8 +107,15 @@ class MapRuns:
         run.children = command.children
         run.target = command.target
         run.report = report
-        self._runs[command.arn] = run
         self._asked_for[(parent.row.id, command.attempt)] = run
+        earlier = self._runs.get(command.arn)
+        if earlier is None:
+            self._begin_run(run)
+        else:  # It was stopped with its parent, and its children are still about to end.
+            earlier.successor = run
+
+    def _begin_run(self, run: Run) -> None:
+        self._runs[run.row.arn] = run
         self._spawn(run, self._open(run))
 
     def cancel(self, execution_id: int, attempt: int) -> bool:
@@ -169,21 +183,34 @@ class MapRuns:
             return list(await self._store.map_run_counts(row.arn))
         ended = [ChildCount(status, *count) for status, count in run.counts.items()]
         items = sum(items for _, items in run.running.values())
-        return [*ended, ChildCount("RUNNING", len(run.running), items)]
+        return [
+            *ended,
+            ChildCount("RUNNING", len(run.running), items),
+            ChildCount("PENDING_REDRIVE", *run.awaiting),
+        ]
+
+    def left(self, row: MapRun) -> tuple[int, int]:
+        """Of a redriven run at work: children that cannot be redriven any more, and the items in them."""
+        run = self._runs.get(row.arn)
+        return (0, 0) if run is None else run.left
 
     # -- opening ---------------------------------------------------------------------------------------------
 
     async def _open(self, run: Run) -> None:
-        row = await self._store.map_run_get(run.row.arn)
+        asked, row = run.row, await self._store.map_run_get(run.row.arn)
         if row is None:
-            await self._store.map_run_create(run.row)
+            await self._store.map_run_create(asked)
         else:
             run.row = row
-            if row.status != "RUNNING":  # Its outcome did not reach the parent.
+            if row.redrives < asked.redrives:
+                await self._redrive(run, asked.redrives)
+            elif row.status != "RUNNING":  # Its outcome did not reach the parent.
                 run.status, run.error, run.cause = row.status, row.error, row.cause
                 await self._tell(run)
                 return
             await self._find_children(run)
+        if run.row.redrives:
+            run.again = MapRedrive(self._store, self._clock, self._limits)
         run.inputs = await self._inputs(run)
         run.phase = Phase.WORKING
         if not run.given_up:
@@ -195,6 +222,20 @@ class MapRuns:
             self._stop(run, "ABORTED")
         self._step_soon(run)
 
+    async def _redrive(self, run: Run, redrives: int) -> None:
+        """Take up a run that has ended; or that had not quite, when the server died: then it just goes on."""
+        run.row = replace(
+            run.row,
+            status="RUNNING",
+            stopped=None,
+            error=None,
+            cause=None,
+            results_written=False,
+            redrives=redrives,
+            redriven=self._clock.now(),
+        )
+        await self._store.map_run_redrive(run.row)
+
     async def _check_target(self, run: Run) -> None:
         """Nothing is begun whose results could not be written."""
         try:
@@ -204,8 +245,8 @@ class MapRuns:
             self._stop(run, "FAILED", "States.ResultWriterFailed", str(error))
 
     async def _inputs(self, run: Run) -> MapInputs | None:
-        """What its children get; None where it is only to be stopped."""
-        if run.children is None:
+        """What its children get; None where none is left to be begun, or it is only to be stopped."""
+        if run.children is None or run.all_begun:
             return None
         notes = await self._store.map_run_notes(run.row.arn)
         return MapInputs(
@@ -223,6 +264,8 @@ class MapRuns:
                 run.taken[place.number] = 1
                 if place.status == "RUNNING":
                     run.running[place.number] = (place.id, place.items)
+                elif place.awaits_redrive:
+                    run.await_redrive(place.items)
                 else:
                     run.count(place.status, place.items)
 
@@ -263,33 +306,60 @@ class MapRuns:
         room = min(run.row.concurrency or most, most) - len(run.running)
         passed = 0
         while room > 0 and passed < _STEP:
-            assert run.inputs is not None
-            child = run.inputs.next()
-            if child is None:
-                self._need_more(run)
+            begun = self._begin_again(run, run.again) if run.again is not None else self._begin_next(run)
+            if begun is None:
                 return
             passed += 1
-            number = run.next
-            run.next += 1
-            if not run.is_taken(number):
-                self._begin(run, number, child)
-                room -= 1
+            room -= begun
         if room > 0:
             self._step_soon(run)
 
-    def _need_more(self, run: Run) -> None:
-        """No input is ready."""
-        assert run.inputs is not None
-        if run.inputs.complete:
-            run.exhausted = True
-        elif run.transfer is None:
-            self._transfer(run, self._read(run, run.inputs))
+    def _begin_next(self, run: Run) -> bool | None:
+        """Begin the child with the next input, unless it is there; whether it was begun. None: no input is ready."""
+        child = None if run.inputs is None else run.inputs.next()
+        if child is None:
+            if run.inputs is None or run.inputs.complete:
+                run.exhausted = True
+            elif run.transfer is None:
+                self._transfer(run, self._read(run, run.inputs))
+            return None
+        number = run.next
+        run.next += 1
+        if run.is_taken(number):
+            return False
+        self._begin(run, number, child)
+        return True
 
     async def _read(self, run: Run, inputs: MapInputs) -> None:
         try:
             await inputs.read()
         except DatasetError as error:
             self._stop(run, "FAILED", "States.ItemReaderFailed", str(error))
+        self._step_soon(run)
+
+    def _begin_again(self, run: Run, again: MapRedrive) -> bool | None:
+        """Let the next child that ended without success run again. None: it has to be read."""
+        row = again.next()
+        if row is None and again.complete:
+            run.again = None
+            return False
+        if row is None:
+            if run.transfer is None:
+                self._transfer(run, self._read_again(run, again))
+            return None
+        assert run.program is not None
+        run.take_up(row)
+        if run.program.express:
+            anew = replace(
+                row, status="RUNNING", started=self._clock.now(), stopped=None, error=None, cause=None, wake=None
+            )
+            self._children.begin(anew, run.program, run.role_arn, Document(text=row.input), again=True)
+        else:
+            self._children.redrive(row)
+        return True
+
+    async def _read_again(self, run: Run, again: MapRedrive) -> None:
+        await again.read(run)
         self._step_soon(run)
 
     def _transfer(self, run: Run, work: Coroutine[Any, Any, None]) -> None:
@@ -364,7 +434,7 @@ class MapRuns:
             status=run.status,
             stopped=self._clock.now(),
             items=run.items,
-            children=run.next if row.children is None else row.children,
+            children=run.next if row.children is None and run.exhausted else row.children,
             error=run.error,
             cause=run.cause,
             results_written=written,
@@ -392,6 +462,8 @@ class MapRuns:
     def _forget(self, run: Run) -> None:
         self._runs.pop(run.row.arn, None)
         self._asked_for.pop((run.row.execution_id, run.attempt), None)
+        if run.successor is not None and not self._closed:
+            self._begin_run(run.successor)
 
     # -- what must not happen --------------------------------------------------------------------------------
 

@@ -42,6 +42,7 @@ class Resident:
     """One execution that is in memory, or on its way there."""
 
     __slots__ = (
+        "again",
         "begun",
         "busy",
         "created",
@@ -61,6 +62,8 @@ class Resident:
         """None while it is being loaded."""
         self.stored = stored
         """False: an Express execution, which only exists here as long as it runs."""
+        self.again = False
+        """An Express child of a map run that has been there before: its outcome takes the place of the earlier one."""
         self.created = False
         """Whether its row is in the store."""
         self.signals: list[Received] = []
@@ -131,7 +134,7 @@ class Step(Struct, frozen=True):
         if not self.resident.stored:
             # An Express execution leaves nothing, but a child of a map run its outcome.
             ended = self.row.map_run is not None and self.row.status != "RUNNING"
-            return Commit(execution=self.row, created=True) if ended else None
+            return Commit(execution=self.row, created=not self.resident.again) if ended else None
         if not self.events and self.row == self.resident.row:
             return None
         numbers = [event.id for event in self.events if event.id]

@@ -134,7 +134,8 @@ class ExecutionRow(Struct, frozen=True, kw_only=True):
     """The row of an execution: what listings and DescribeExecution show, and when it must be looked at next.
 
     Only `status`, `stopped`, `output`, `error`, `cause`, `redrives`, `redriven` and `wake` change once it is
-    created; a commit of an execution that exists leaves the other columns as they are, whatever it holds in them.
+    created, and `started` of an Express child that begins anew; a commit of an execution that exists leaves the
+    other columns as they are, whatever it holds in them.
     """
 
     id: int
@@ -160,11 +161,17 @@ class ExecutionRow(Struct, frozen=True, kw_only=True):
     """When it was last."""
     wake: int | None = None
     """When a RUNNING execution must be looked at again (its earliest timer); 0: at once after a restart,
-    because tasks are in flight; None: only a signal moves it."""
+    because tasks are in flight; None: only a signal moves it. Of one that has ended it is None, unless it awaits its
+    redrive."""
     map_run: str | None = None
     """Of a child: the ARN of the map run that started it, its place in it, and how many items it works on."""
     child: int | None = None
     items: int | None = None
+
+    @property
+    def awaits_redrive(self) -> bool:
+        """A child of a map run that is redriven: it has ended without success, and is to run again."""
+        return self.status != "RUNNING" and self.wake is not None
 
     @property
     def listed(self) -> int:

@@ -10,11 +10,14 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from treadle.store.contract import ExecutionRow, ExecutionStatus
 
+ChildStatus = Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "PENDING_REDRIVE"]
+"""As of an execution; or it ended without success, and waits to be redriven."""
 MapRunStatus = Literal["RUNNING", "SUCCEEDED", "FAILED", "ABORTED"]
 
 
 class MapRun(Struct, frozen=True, kw_only=True):
-    """What a Distributed Map started, and how it stands. It stays RUNNING until all of its children have ended."""
+    """What a Distributed Map started, and how it stands. It stays RUNNING until all of its children have ended; when it
+    is redriven, it is RUNNING again."""
 
     id: int = 0
     """Given by the store: those of one execution are numbered in the order in which they started."""
@@ -35,11 +38,16 @@ class MapRun(Struct, frozen=True, kw_only=True):
     tolerated_percentage: float
     items: int
     children: int | None = None
-    """How many it has in all; None: it is not known yet, because batches are made as the run goes on."""
+    """How many it has in all; None: it is not known, because not all of its items have been read or put into
+    batches."""
     error: str | None = None
     cause: str | None = None
     results_written: bool = False
     """The results of its children are where its ResultWriter puts them."""
+    redrives: int = 0
+    """How often it was redriven."""
+    redriven: int | None = None
+    """When it was last."""
 
 
 class ChildPlace(Struct, frozen=True):
@@ -50,12 +58,14 @@ class ChildPlace(Struct, frozen=True):
     items: int
     status: ExecutionStatus
     id: int
+    awaits_redrive: bool = False
+    """As `ExecutionRow.awaits_redrive`."""
 
 
 class ChildCount(Struct, frozen=True):
     """How many children have this status, and how many items are in them."""
 
-    status: ExecutionStatus
+    status: ChildStatus
     children: int
     items: int
 
@@ -80,7 +90,13 @@ class MapRunStore(Protocol):
         ...
 
     async def map_run_end(self, run: MapRun) -> None:
-        """Take from `run` how it ended, what there was in it and what was written, if it is RUNNING."""
+        """Take from `run` how it ended, what there was in it and what was written, if it is RUNNING. No child of it
+        awaits its redrive any more."""
+        ...
+
+    async def map_run_redrive(self, run: MapRun) -> None:
+        """Make it RUNNING again, with `redrives` and `redriven` of `run`. All of its children that ended without
+        success await their redrive."""
         ...
 
     async def map_run_note_add(self, arn: str, note: bytes) -> None:
@@ -92,7 +108,7 @@ class MapRunStore(Protocol):
         ...
 
     async def map_run_counts(self, arn: str) -> Sequence[ChildCount]:
-        """Of the children that are in the store, by status."""
+        """Of the children that are in the store, by status. Those that await their redrive count as they ended."""
         ...
 
     async def child_places(self, map_run_arn: str, after: int, limit: int) -> Sequence[ChildPlace]:
@@ -106,10 +122,14 @@ class MapRunStore(Protocol):
         most `limit`."""
         ...
 
+    async def children_to_redrive(self, map_run_arn: str, after: int, limit: int) -> Sequence[ExecutionRow]:
+        """The children that await their redrive, with input, by place, those behind `after`, at most `limit`."""
+        ...
+
     async def child_list(
         self,
         map_run_arn: str,
-        status: ExecutionStatus | None,
+        status: ChildStatus | None,
         redriven: bool | None,
         before: tuple[int, int] | None,
         limit: int,

@@ -16,7 +16,13 @@ MACHINE = f"{PREFIX}:stateMachine:m"
 PASS = {"Type": "Pass", "End": True}
 WAIT = {"Type": "Wait", "Seconds": 3600, "End": True}
 FAIL = {"Type": "Fail", "Error": "E"}
-NOTHING = dict.fromkeys(("running", "succeeded", "failed", "timedOut", "aborted", "pending", "resultsWritten"), 0)
+NOTHING = dict.fromkeys(
+    (
+        *("running", "succeeded", "failed", "timedOut", "aborted", "pending"),
+        *("resultsWritten", "failuresNotRedrivable", "pendingRedrive"),
+    ),
+    0,
+)
 
 
 def each(name: str, inner: dict[str, Any], execution_type: str = "STANDARD", **fields: Any) -> dict[str, Any]:
@@ -171,3 +177,43 @@ async def test_pages_of_map_runs(started: Started, wire: Wire) -> None:
     rest = await wire.ok("ListMapRuns", {**request, "nextToken": first["nextToken"]})
     assert (len(everything), first["mapRuns"] + rest["mapRuns"]) == (3, everything)
     assert "nextToken" not in rest
+
+
+async def test_a_redriven_map_run(started: Started, wire: Wire) -> None:
+    """Its children wait one after the other until they run again."""
+    definition = each("L", FAIL, MaxConcurrency=1, ToleratedFailureCount=1)
+    run = await started.begin(definition, [1, 2, 3])
+    failed = await wire.ok("DescribeMapRun", {"mapRunArn": run})
+    assert (failed["status"], failed["itemCounts"]) == ("FAILED", {**NOTHING, "failed": 2, "pending": 1, "total": 3})
+    (child, _) = await started.children(run)
+    described = await wire.ok("DescribeExecution", {"executionArn": child["executionArn"]})
+    assert described["redriveStatus"] == "REDRIVABLE_BY_MAP_RUN"
+    await wire.ok("RedriveExecution", {"executionArn": started.arn})
+    await started.runtime.idle()
+    again = await wire.ok("DescribeMapRun", {"mapRunArn": run})
+    assert (again["status"], again["redriveCount"], again["startDate"]) == ("FAILED", 1, failed["startDate"])
+    assert again["redriveDate"] >= failed["stopDate"]
+    assert again["itemCounts"] == {**NOTHING, "failed": 2, "pending": 1, "total": 3}
+    redriven = await started.children(run, redriveFilter="REDRIVEN")
+    assert {(child["redriveCount"], child["status"]) for child in redriven} == {(1, "FAILED")}
+    assert len(redriven) == 2
+    assert await started.children(run, redriveFilter="NOT_REDRIVEN") == []
+    assert await started.children(run, statusFilter="PENDING_REDRIVE") == []
+
+
+async def test_the_run_of_a_stopped_execution_is_redriven(started: Started, wire: Wire) -> None:
+    definition = each("L", WAIT, MaxConcurrency=2)
+    run = await started.begin(definition, [1, 2, 3])
+    await wire.ok("StopExecution", {"executionArn": started.arn})
+    await started.runtime.idle()
+    await wire.ok("RedriveExecution", {"executionArn": started.arn})
+    await started.runtime.idle()
+    await wire.ok("UpdateMapRun", {"mapRunArn": run, "maxConcurrency": 1})
+    (history,) = [
+        event
+        for event in (await wire.ok("GetExecutionHistory", {"executionArn": started.arn}))["events"]
+        if event["type"] == "MapRunRedriven"
+    ]
+    assert history["mapRunRedrivenEventDetails"] == {"mapRunArn": run, "redriveCount": 1}
+    counts = (await wire.ok("DescribeMapRun", {"mapRunArn": run}))["executionCounts"]
+    assert counts == {**NOTHING, "running": 2, "pending": 1, "total": 3}

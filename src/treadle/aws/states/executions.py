@@ -119,7 +119,7 @@ def _common_members(execution: ExecutionRow) -> dict[str, Any]:
         "executionArn": execution.arn,
         "stateMachineArn": execution.machine_arn,
         "name": execution.name,
-        "status": execution.status,
+        "status": "PENDING_REDRIVE" if execution.awaits_redrive else execution.status,
         "startDate": seconds(execution.started),
     }
     if execution.stopped is not None:
@@ -237,13 +237,7 @@ async def _listing(call: Call, request: dict[str, Any]) -> Listing:
 async def _children(call: Call, request: dict[str, Any], map_run_arn: str) -> Listing:
     run = await map_run(call, map_run_arn)
     status = request.get("statusFilter")
-    if status == "PENDING_REDRIVE":  # A redrive of the parent begins another map run: none waits in this one.
-        return _nothing
     return partial(call.backend.store.child_list, run.arn, status, _REDRIVEN[request.get("redriveFilter")])
-
-
-async def _nothing(before: tuple[int, int] | None, limit: int) -> Sequence[ExecutionRow]:
-    return ()
 
 
 async def _filter(call: Call, request: dict[str, Any], machine_arn: str) -> ExecutionFilter:

@@ -16,6 +16,7 @@ _COUNTED: Mapping[str, str] = {
     "FAILED": "failed",
     "TIMED_OUT": "timedOut",
     "ABORTED": "aborted",
+    "PENDING_REDRIVE": "pendingRedrive",
 }
 """The status of a child, and the member that counts it."""
 
@@ -29,7 +30,8 @@ async def describe_map_run(call: Call, request: dict[str, Any]) -> dict[str, Any
         "toleratedFailureCount": run.tolerated_count,
         "toleratedFailurePercentage": run.tolerated_percentage,
         **await _counts(call, run),
-        "redriveCount": 0,
+        "redriveCount": run.redrives,
+        **({} if run.redriven is None else {"redriveDate": seconds(run.redriven)}),
     }
 
 
@@ -40,17 +42,25 @@ async def _counts(call: Call, run: MapRun) -> dict[str, Any]:
     for count in await call.backend.runtime.map_runs.counts(run):
         executions[_COUNTED[count.status]] += count.children
         items[_COUNTED[count.status]] += count.items
-    begun = sum(executions.values())
+    left_children, left_items = call.backend.runtime.map_runs.left(run)
     return {
-        "itemCounts": _with_total(items, call.backend.runtime.map_runs.items(run), run),
+        "itemCounts": _with_total(items, call.backend.runtime.map_runs.items(run), left_items, run),
         # With an ItemBatcher, how many there will be is not known before all batches are made.
-        "executionCounts": _with_total(executions, begun if run.children is None else run.children, run),
+        "executionCounts": _with_total(executions, run.children or 0, left_children, run),
     }
 
 
-def _with_total(counts: dict[str, int], total: int, run: MapRun) -> dict[str, int]:
+def _with_total(counts: dict[str, int], known: int, left: int, run: MapRun) -> dict[str, int]:
+    """`known`: how many there are, as far as is known; `left`: how many of those that failed cannot be redriven."""
     begun = sum(counts.values())
-    return {**counts, "pending": total - begun, "total": total, "resultsWritten": begun if run.results_written else 0}
+    total = max(known, begun)  # After a restart, items are read again that have been begun.
+    return {
+        **counts,
+        "pending": total - begun,
+        "total": total,
+        "resultsWritten": begun if run.results_written else 0,
+        "failuresNotRedrivable": left,
+    }
 
 
 async def update_map_run(call: Call, request: dict[str, Any]) -> dict[str, Any]:

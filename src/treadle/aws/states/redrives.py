@@ -13,11 +13,9 @@ from typing import Any
 from treadle.aws.arns import split_machine_arn
 from treadle.aws.errors import ApiError
 from treadle.aws.states.call import Call, new_id, seconds
+from treadle.runtime.redrivable import too_old
 from treadle.store.contract import Conflict, ExecutionRow
 
-_DAY_MILLISECONDS = 24 * 60 * 60 * 1_000
-_ROOM_EVENTS = 2
-"""What a history must have room for: ExecutionRedriven and one other event (AWS, RedriveExecution)."""
 _REMEMBERED_TOKENS = 10
 _TOKEN_MILLISECONDS = 15 * 60 * 1_000
 """AWS: "idempotent responses for the last 10 client tokens", "valid for up to 15 minutes"."""
@@ -78,21 +76,13 @@ async def redrive_status(call: Call, execution: ExecutionRow) -> dict[str, str]:
 
 async def _refusal(call: Call, execution: ExecutionRow) -> str | None:
     """Why it cannot be redriven now; None: it can. The reasons are AWS's, all but the one for executions that
-    are older than RedriveExecution. Their order is not known, nor what AWS says when the machine is gone.
-
-    The open time is taken from the start to the last end; whether AWS counts the time between an end and a
-    redrive is not known.
-    """
-    limits = call.backend.options.limits
+    are older than RedriveExecution. Their order is not known, nor what AWS says when the machine is gone."""
     if execution.stopped is None or execution.status == "SUCCEEDED":
         return f"Execution is {execution.status} and cannot be redriven"
     machine = await call.backend.runtime.machines.get(split_machine_arn(execution.machine_arn)[0])
     if machine is None or machine.status == "DELETING":
         return _DELETING
-    if call.backend.clock.now() - execution.stopped > limits.redrive_days * _DAY_MILLISECONDS:
-        return "Execution redrivable period exceeded"
-    if execution.stopped - execution.started >= limits.execution_seconds_standard * 1_000:
-        return "Execution has exceeded the max execution time"
-    if await call.backend.store.journal_last_event(execution.id) + _ROOM_EVENTS > limits.history_events:
-        return "Execution history event limit exceeded"
+    reason = await too_old(call.backend.store, call.backend.options.limits, execution, call.backend.clock.now())
+    if reason is not None:
+        return reason
     return None if execution.map_run is None else _NOT_DIRECTLY

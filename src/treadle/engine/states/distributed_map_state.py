@@ -6,9 +6,12 @@
 (Recorded: scenarios--map_state_config_distributed_parameters, map_item_reader_json_no_json_list_object.)
 
 To the engine a map run is like a task: an attempt is opened by MapRunStarted, RunMap asks for it to be carried out,
-and its outcome comes as TaskSucceeded, with what is the state's result, or TaskFailed.  Each attempt is a map run of
+and its outcome comes as TaskSucceeded, with what is the state's result, or TaskFailed.  Each try is a map run of
 its own, whose ARN is made from the execution and the attempt: when it is asked for again after a restart,
 what there is of it already is found by that.
+
+A redrive of the execution goes on with the last map run of the state: MapRunRedriven takes the place of
+MapStateStarted and MapRunStarted, and opens another attempt for the same run.
 
 The children are executions of another program, the state's processor; they see nothing of this execution but their
 input.  A state under test starts none, and is an inline Map in all but name.
@@ -18,6 +21,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
+
+from msgspec.structs import replace
 
 from treadle.document import Document
 from treadle.engine.context import context_object, with_item
@@ -31,6 +36,10 @@ from treadle.engine.turn import error_details
 from treadle.expressions.bindings import Bindings
 from treadle.expressions.errors import EvaluationError
 from treadle.language.definition import MapState
+
+_BEGUN_ANEW = frozenset({"States.DataLimitExceeded", "States.Runtime", "States.ItemReaderFailed"})
+"""After these errors a redrive begins another map run: the first two are AWS's (page "Redriving Map Runs"); the last
+one's dataset was not there or not fit to be read, and has to be another one to be of use."""
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,6 +65,9 @@ class DistributedMapNode(MapNode):
         if turn.execution.probe is not None:
             super().execute(turn, branch)
             return
+        if branch.map_run is not None:
+            self._redrive(turn, branch, branch.map_run)
+            return
         data = self._input(turn, branch)
         concurrency = self._concurrency(turn, branch, data)
         items = None if self._reader is not None else self._read_items(turn, branch, data)
@@ -63,6 +75,21 @@ class DistributedMapNode(MapNode):
         run = self._run(turn, branch, turn.execution.next_event, data, items, concurrency)
         turn.emit(branch, "MapRunStarted", {"mapRunArn": run.arn})
         turn.open_map_run(branch, run)
+
+    def _redrive(self, turn: Turn, branch: Branch, run: RunMap) -> None:
+        redrives = run.redrives + 1
+        if redrives > turn.limits.map_run_redrives:
+            # AWS's wording is not known.
+            cause = f"The map run was redriven {run.redrives} times, which is the maximum."
+            turn.fail_state(branch, "States.Runtime", cause, self.failed_type)
+            return
+        turn.emit(branch, "MapRunRedriven", {"mapRunArn": run.arn, "redriveCount": redrives})
+        self.go_on(turn, branch, branch.last_event, redrives)
+
+    def go_on(self, turn: Turn, branch: Branch, attempt: int, redrives: int) -> None:
+        """What a MapRunRedriven event with the id `attempt` does."""
+        assert branch.map_run is not None
+        turn.open_map_run(branch, replace(branch.map_run, attempt=attempt, redrives=redrives))
 
     def fork_again(self, turn: Turn, branch: Branch) -> None:
         """What the fold does for a MapStateStarted event: MapRunStarted follows, if nothing failed before it."""
@@ -133,7 +160,7 @@ class DistributedMapNode(MapNode):
         """
         assert branch.attempt is not None
         started = branch.attempt.id
-        turn.execution.close_attempt(branch)
+        close_map_run(turn.execution, branch)
         turn.emit(branch, "MapRunSucceeded", {})
         turn.emit(branch, "MapStateSucceeded", {})
         if self._jsonata or branch.before_entry:
@@ -145,9 +172,17 @@ class DistributedMapNode(MapNode):
             turn.fail_evaluation(branch, error)
 
     def task_failed(self, turn: Turn, branch: Branch, error: str | None, cause: str | None) -> None:
-        turn.execution.close_attempt(branch)
+        close_map_run(turn.execution, branch, error)
         turn.emit(branch, "MapRunFailed", error_details(error, cause))
         turn.fail_state(branch, error, cause, self.failed_type)
+
+
+def close_map_run(execution: Execution, branch: Branch, failed_with: str | None = "States.Runtime") -> None:
+    """The branch's map run has succeeded, or failed with this error. One that succeeded is done with: if what the
+    state makes of its result fails, the run is begun anew, as after that error."""
+    execution.close_attempt(branch)
+    if failed_with in _BEGUN_ANEW:
+        branch.map_run = None
 
 
 def _machine_arn(execution: Execution) -> str:

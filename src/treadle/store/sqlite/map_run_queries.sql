@@ -4,12 +4,12 @@
 INSERT INTO map_run (
     arn, execution_id, execution_arn, machine, revision, state, status, started, stopped,
     concurrency, tolerated_count, tolerated_percentage, items, children, error, cause,
-    results_written
+    results_written, redrives, redriven
 )
 SELECT
     :arn, :execution_id, :execution_arn, a.key, r.key, :state, :status, :started, :stopped,
     :concurrency, :tolerated_count, :tolerated_percentage, :items, :children, :error, :cause,
-    :results_written
+    :results_written, :redrives, :redriven
 FROM machine_arn AS a, revision AS r
 WHERE a.arn = :machine_arn AND r.id = :revision_id;
 
@@ -17,7 +17,7 @@ WHERE a.arn = :machine_arn AND r.id = :revision_id;
 SELECT
     m.id, m.arn, m.execution_id, m.execution_arn, a.arn AS machine_arn, r.id AS revision_id, m.state, m.status,
     m.started, m.stopped, m.concurrency, m.tolerated_count, m.tolerated_percentage, m.items, m.children,
-    m.error, m.cause, m.results_written
+    m.error, m.cause, m.results_written, m.redrives, m.redriven
 FROM map_run AS m JOIN machine_arn AS a ON a.key = m.machine JOIN revision AS r ON r.key = m.revision
 WHERE m.arn = :arn;
 
@@ -25,7 +25,7 @@ WHERE m.arn = :arn;
 SELECT
     m.id, m.arn, m.execution_id, m.execution_arn, a.arn AS machine_arn, r.id AS revision_id, m.state, m.status,
     m.started, m.stopped, m.concurrency, m.tolerated_count, m.tolerated_percentage, m.items, m.children,
-    m.error, m.cause, m.results_written
+    m.error, m.cause, m.results_written, m.redrives, m.redriven
 FROM map_run AS m JOIN machine_arn AS a ON a.key = m.machine JOIN revision AS r ON r.key = m.revision
 WHERE m.execution_id = :execution_id AND m.id < :before
 ORDER BY m.id DESC
@@ -35,7 +35,7 @@ LIMIT :limit;
 SELECT
     m.id, m.arn, m.execution_id, m.execution_arn, a.arn AS machine_arn, r.id AS revision_id, m.state, m.status,
     m.started, m.stopped, m.concurrency, m.tolerated_count, m.tolerated_percentage, m.items, m.children,
-    m.error, m.cause, m.results_written
+    m.error, m.cause, m.results_written, m.redrives, m.redriven
 FROM map_run AS m JOIN machine_arn AS a ON a.key = m.machine JOIN revision AS r ON r.key = m.revision
 WHERE m.status = 'RUNNING'
 ORDER BY m.id;
@@ -52,6 +52,20 @@ UPDATE map_run
 SET status = :status, stopped = :stopped, items = :items, children = :children,
     error = :error, cause = :cause, results_written = :results_written
 WHERE arn = :arn AND status = 'RUNNING';
+
+-- name: map_run_redrive
+UPDATE map_run
+SET status = 'RUNNING', stopped = NULL, error = NULL, cause = NULL, results_written = 0,
+    redrives = :redrives, redriven = :redriven
+WHERE arn = :arn;
+
+-- name: children_await_redrive
+UPDATE execution SET wake = 0
+WHERE map_run = (SELECT id FROM map_run WHERE arn = :arn) AND status IN ('FAILED', 'TIMED_OUT', 'ABORTED');
+
+-- name: children_stay_ended
+UPDATE execution SET wake = NULL
+WHERE map_run = (SELECT id FROM map_run WHERE arn = :arn) AND status <> 'RUNNING' AND wake IS NOT NULL;
 
 -- name: map_run_note_insert
 INSERT INTO map_run_note (map_run, note) SELECT id, :note FROM map_run WHERE arn = :arn;
@@ -73,7 +87,7 @@ INSERT INTO execution (
 SELECT ?1, ?2, ?3, machine, revision, ?4, ?5, ?6, ?7, ?8, ?9, ?10, id, ?12, ?13 FROM map_run WHERE arn = ?11;
 
 -- name: child_places
-SELECT e.child, e.items, e.status, e.id
+SELECT e.child, e.items, e.status, e.id, e.status <> 'RUNNING' AND e.wake IS NOT NULL
 FROM map_run AS m JOIN execution AS e INDEXED BY execution_as_child ON e.map_run = m.id
 WHERE m.arn = :arn AND e.child > :after
 ORDER BY e.child
@@ -93,6 +107,20 @@ WHERE m.arn = :arn AND e.child > :after AND e.status IN (SELECT value FROM json_
 ORDER BY e.child
 LIMIT :limit;
 
+-- name: children_to_redrive
+SELECT
+    e.id, e.arn, e.name, a.arn AS machine_arn, r.id AS revision_id, e.status, e.started, e.stopped,
+    i.input, e.output, e.error, e.cause, e.trace_header, e.version, e.alias,
+    e.redrives, e.redriven, e.wake, m.arn AS map_run, e.child, e.items
+FROM map_run AS m
+JOIN execution AS e INDEXED BY execution_as_child ON e.map_run = m.id
+JOIN execution_input AS i ON i.execution_id = e.id
+JOIN machine_arn AS a ON a.key = e.machine
+JOIN revision AS r ON r.key = e.revision
+WHERE m.arn = :arn AND e.child > :after AND e.status <> 'RUNNING' AND e.wake IS NOT NULL
+ORDER BY e.child
+LIMIT :limit;
+
 -- name: child_list
 SELECT
     e.id, e.arn, e.name, a.arn AS machine_arn, r.id AS revision_id, e.status, e.started, e.stopped,
@@ -103,7 +131,7 @@ JOIN execution AS e INDEXED BY execution_of_map_run ON e.map_run = m.id
 JOIN machine_arn AS a ON a.key = e.machine
 JOIN revision AS r ON r.key = e.revision
 WHERE m.arn = :arn AND (e.listed, e.id) < (:before_listed, :before_id)
-    AND (:status IS NULL OR e.status = :status)
+    AND (:status IS NULL OR :status = iif(e.status <> 'RUNNING' AND e.wake IS NOT NULL, 'PENDING_REDRIVE', e.status))
     AND (:redriven IS NULL OR (e.redrives > 0) = :redriven)
 ORDER BY e.listed DESC, e.id DESC
 LIMIT :limit;

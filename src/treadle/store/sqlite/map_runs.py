@@ -10,9 +10,10 @@ from msgspec.structs import asdict, replace
 
 from treadle.document import encode
 from treadle.store.contract import Conflict, ExecutionRow, ExecutionStatus
-from treadle.store.map_run_contract import ChildCount, ChildPlace, MapRun
+from treadle.store.map_run_contract import ChildCount, ChildPlace, ChildStatus, MapRun
 from treadle.store.sqlite.connections import Connections, Row, struct_of
 from treadle.store.sqlite.sql import STATEMENTS
+from treadle.store.sqlite.writer import LARGE
 
 _LAST = 2**63 - 1
 _NEWEST = (_LAST, _LAST)
@@ -73,7 +74,22 @@ class MapRunTables(Connections):
             "cause": run.cause,
             "results_written": run.results_written,
         }
-        await self.write(lambda connection: connection.execute(STATEMENTS["map_run_end"], values))
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.execute(STATEMENTS["map_run_end"], values)
+            if run.redrives:
+                connection.execute(STATEMENTS["children_stay_ended"], {"arn": run.arn})
+
+        await self.write(write, rows=LARGE if run.redrives else 1)
+
+    async def map_run_redrive(self, run: MapRun) -> None:
+        values = {"arn": run.arn, "redrives": run.redrives, "redriven": run.redriven}
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.execute(STATEMENTS["map_run_redrive"], values)
+            connection.execute(STATEMENTS["children_await_redrive"], {"arn": run.arn})
+
+        await self.write(write, rows=LARGE)  # It may be a million rows.
 
     async def map_run_note_add(self, arn: str, note: bytes) -> None:
         await self.write(
@@ -87,7 +103,8 @@ class MapRunTables(Connections):
         return [ChildCount(*row) for row in await self.read("map_run_counts", arn=arn)]
 
     async def child_places(self, map_run_arn: str, after: int, limit: int) -> Sequence[ChildPlace]:
-        return [ChildPlace(*row) for row in await self.read("child_places", arn=map_run_arn, after=after, limit=limit)]
+        rows = await self.read("child_places", arn=map_run_arn, after=after, limit=limit)
+        return [ChildPlace(number, items, status, id, bool(awaits)) for number, items, status, id, awaits in rows]
 
     async def child_results(
         self, map_run_arn: str, statuses: Sequence[ExecutionStatus], after: int, limit: int
@@ -96,10 +113,14 @@ class MapRunTables(Connections):
         rows = await self.read("child_results", arn=map_run_arn, statuses=wanted, after=after, limit=limit)
         return [struct_of(ExecutionRow, row) for row in rows]
 
+    async def children_to_redrive(self, map_run_arn: str, after: int, limit: int) -> Sequence[ExecutionRow]:
+        rows = await self.read("children_to_redrive", arn=map_run_arn, after=after, limit=limit)
+        return [struct_of(ExecutionRow, row) for row in rows]
+
     async def child_list(
         self,
         map_run_arn: str,
-        status: ExecutionStatus | None,
+        status: ChildStatus | None,
         redriven: bool | None,
         before: tuple[int, int] | None,
         limit: int,

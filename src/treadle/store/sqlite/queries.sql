@@ -185,7 +185,7 @@ INSERT INTO execution_input (execution_id, input) VALUES (?, ?);
 
 -- name: execution_update
 UPDATE execution
-SET status = ?, stopped = ?, wake = ?, redrives = ?, redriven = ?, error = ?, cause = ?, output = ?
+SET status = ?, started = iif(map_run IS NULL, started, ?), stopped = ?, wake = ?, redrives = ?, redriven = ?, error = ?, cause = ?, output = ?
 WHERE id = ?;
 
 -- name: redrive_insert

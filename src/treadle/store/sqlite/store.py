@@ -32,7 +32,9 @@ _created = attrgetter(
     *("trace_header", "version", "alias", "error", "cause", "output"),
 )
 _input = attrgetter("id", "input")
-_changed = attrgetter("status", "stopped", "wake", "redrives", "redriven", "error", "cause", "output", "id")
+_changed = attrgetter(
+    *("status", "started", "stopped", "wake", "redrives", "redriven", "error", "cause", "output", "id")
+)
 
 
 class SqliteStore(
