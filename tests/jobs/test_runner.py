@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from tests.jobs.marks import began
+from tests.jobs.marks import began, gone
 from treadle.jobs.contract import Outcome, Stop, Work
 from treadle.jobs.options import JobOptions
 from treadle.jobs.runner import Runner
@@ -111,7 +111,8 @@ async def test_a_command_that_is_not_there(jobs_file: Path, runner: Runner) -> N
     write(jobs_file, rule(run=["/no/such/command"]))
     failed = await outcome(runner)
     assert failed.ending == "FAILED"
-    assert failed.message.startswith("The job's command could not be started: ")
+    assert failed.message.startswith("The job's command ended with exit status 127; its last words: ")
+    assert "/no/such/command" in failed.message
 
 
 @pytest.mark.parametrize("written", [False, True])
@@ -186,14 +187,6 @@ async def test_output_beyond_the_bound_is_dropped(jobs_file: Path, runner: Runne
     assert len(log(options)) < 11_000
 
 
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2] if Path("/proc").exists() else True
-
-
 @pytest.mark.parametrize("grace", [30.0, 0.0])
 async def test_a_stop_ends_all_processes(jobs_file: Path, runner: Runner, tmp_path: Path, grace: float) -> None:
     mark = tmp_path / "child"
@@ -204,7 +197,7 @@ async def test_a_stop_ends_all_processes(jobs_file: Path, runner: Runner, tmp_pa
     stop.ask(grace)
     stopped = await run
     assert (stopped.ending, stopped.message) == ("STOPPED", "The job was stopped")
-    assert not alive(child)
+    await gone(child)
 
 
 async def test_a_command_may_take_its_time_to_stop(jobs_file: Path, runner: Runner, tmp_path: Path) -> None:
@@ -237,14 +230,14 @@ async def test_a_cancelled_run_leaves_no_process(jobs_file: Path, runner: Runner
     run.cancel()
     with pytest.raises(asyncio.CancelledError):
         await run
-    assert not alive(process)
+    await gone(process)
 
 
 async def test_what_a_command_leaves_behind_is_killed(jobs_file: Path, runner: Runner, tmp_path: Path) -> None:
     mark = tmp_path / "mark"
     write(jobs_file, sh(f"sleep 1000 & echo $! > {mark}"))
     assert (await outcome(runner)).ending == "SUCCEEDED"
-    assert not alive(int(await began(mark)))
+    await gone(int(await began(mark)))
 
 
 async def test_jobs_beyond_the_bound_wait_and_can_be_stopped(

@@ -1,5 +1,9 @@
 """One command in a process group of its own, its output in a log.
 
+It is started in two steps, so that somebody can be told of the group in between who ends it if the server dies: first
+a shell that waits for a line, which then becomes the command. If the server dies before, the shell finds the end of its
+input, and is gone.
+
 That it has ended is told by its own end, not by that of its output: what it leaves behind may hold the pipe open.
 """
 
@@ -21,6 +25,9 @@ _LAST_WORDS_SECONDS = 2
 open."""
 
 
+_WAITING = 'read -r line || exit 1; exec "$@" </dev/null'
+
+
 class Process:
     def __init__(self, transport: asyncio.SubprocessTransport, ended: asyncio.Future[int], output: _Output) -> None:
         self.group = transport.get_pid()
@@ -32,8 +39,8 @@ class Process:
         self._closed = False
 
     @classmethod
-    async def start(cls, command: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: LogFile) -> Self:
-        """Raises OSError."""
+    async def prepare(cls, command: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: LogFile) -> Self:
+        """It waits for `begin`. Raises OSError."""
         loop = asyncio.get_running_loop()
         output = _Output(log)
         read_end, write_end = os.pipe()
@@ -41,8 +48,8 @@ class Process:
             await loop.connect_read_pipe(lambda: output, os.fdopen(read_end, "rb", buffering=0))
             transport, protocol = await loop.subprocess_exec(
                 _Told,
-                *command,
-                stdin=subprocess.DEVNULL,
+                *("/bin/sh", "-c", _WAITING, "job", *command),
+                stdin=subprocess.PIPE,
                 stdout=write_end,
                 stderr=write_end,
                 cwd=cwd,
@@ -55,6 +62,12 @@ class Process:
         finally:
             os.close(write_end)
         return cls(transport, protocol.ended, output)
+
+    def begin(self) -> None:
+        """Run the command."""
+        go = cast(asyncio.WriteTransport, self._transport.get_pipe_transport(0))
+        go.write(b"\n")
+        go.close()
 
     def signal(self, number: signal.Signals) -> None:
         """To the whole group. Nothing is sent once it has been closed: its number may be somebody else's then."""

@@ -74,7 +74,7 @@ class Runner:
             return Outcome(ending="FAILED", message=f'jobs.toml says run = "{rule.run}", but the job has none')
         folder = self._scratch.make()
         try:
-            process = await Process.start(
+            process = await Process.prepare(
                 command,
                 cwd=self._folder(rule, folder),
                 env=self._environment(work, rule, folder),
@@ -85,6 +85,7 @@ class Runner:
                 ),
             )
             guardian.watch(process.group)
+            process.begin()
             try:
                 seconds = work.timeout_seconds if work.timeout_seconds is not None else rule.timeout
                 return await _accompany(process, seconds, stop)
