@@ -60,7 +60,7 @@ def functions(port: int, who: str, cold: int = 15, warm: int = 300, seconds: flo
         except _Wrong as error:
             yield Figure(f"{who}: cold invocation, {language}", "ms", [], note=str(error)[:100])
             continue
-        time.sleep(1)  # what a server prepares after the first one is not measured
+        time.sleep(4)  # what a server prepares after the first one is not measured
         names = [_made(client, runtime, file, code) for _ in range(cold)]
         samples = [_invoked(client, name) for name in names]
         yield Figure(f"{who}: cold invocation, {language}", "ms", samples)

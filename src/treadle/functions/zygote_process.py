@@ -48,6 +48,8 @@ _LATER = (
     "s3transfer.manager", "boto3", "boto3.session",
 )  # fmt: skip
 """AWS's SDK, in pieces, because who asks for a worker meanwhile waits until one is imported."""
+_PAUSE_MILLISECONDS = 100
+"""Before each of these: the functions that run already are to have the processor."""
 _PLACE_OF_MARK = "_TREADLE_WORKER"
 _READ_AT_START = ("PYTHON", "LC_", "LD_", "DYLD_", "MALLOC_", "GLIBC_", "GCONV_", "OPENSSL_", "SSL_", "SSLKEYLOGFILE")
 """Beginnings of the names of variables that the interpreter or a library reads only once."""
@@ -113,7 +115,7 @@ def _serve(server: socket.socket, modules: _Modules) -> list[str]:
     poll.register(server, select.POLLIN)
     _tell(server, {"ready": True})
     while True:
-        events = poll.poll(0 if modules.left else None)
+        events = poll.poll(_PAUSE_MILLISECONDS if modules.left else None)
         if not events:
             modules.import_next()
         for descriptor, _ in events:
