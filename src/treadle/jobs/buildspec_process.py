@@ -71,10 +71,9 @@ def _build(spec: Mapping[str, Any], state: Path) -> int:
         if failed and not (name == "post_build" and begun):
             continue
         phase = spec["phases"].get(name) or {}
-        environment["CODEBUILD_BUILD_SUCCEEDING"] = "0" if failed else "1"
         begun = begun or name == "build"
         for commands in (phase.get("commands"), phase.get("finally")):
-            status = _run(_script(name, commands), environment, state)
+            status = _run(_script(name, commands), environment, state, succeeding=not failed)
             failed = failed or status
     return failed
 
@@ -90,11 +89,13 @@ def _script(phase: str, commands: Any) -> str:
     return "\n".join(str(command) for command in commands)
 
 
-def _run(script: str, environment: Mapping[str, str], state: Path) -> int:
+def _run(script: str, environment: Mapping[str, str], state: Path, *, succeeding: bool) -> int:
     if not script:
         return 0
     going_on = _GOING_ON if (state / "variables").exists() else ""
-    whole = f"{_KEEPING}\n{going_on}\nset -e\n{script}\n"
+    # Behind what earlier commands have left, which is what it was for them.
+    told = f"export CODEBUILD_BUILD_SUCCEEDING={int(succeeding)}"
+    whole = f"{_KEEPING}\n{going_on}\n{told}\nset -e\n{script}\n"
     # The commands are those that the job was asked to run.
     status = subprocess.run(["/bin/sh", "-c", whole], env=environment, check=False).returncode  # noqa: S603
     return status if status >= 0 else 128 - status
