@@ -29,14 +29,15 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(scratch: Path, functions: Path) -> Iterator[Server]:
-    """The server, ready for requests; it is stopped and its data removed afterwards."""
+def serving(scratch: Path, functions: Path, *arguments: str) -> Iterator[Server]:
+    """The server with these arguments, ready for requests; it is stopped and its data removed afterwards."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("TREADLE_")}
     port = free_port()
     with tempfile.TemporaryDirectory(dir=scratch) as data:
         command = [sys.executable, "-m", "treadle", "start", "--port", str(port), "--data", data]
         began = time.perf_counter()
-        process = subprocess.Popen([*command, "--functions", str(functions)], env=environ, stdout=subprocess.DEVNULL)
+        command += ["--functions", str(functions), *arguments]
+        process = subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL)
         try:
             until_healthy(process, port)
             yield Server(port, process.pid, time.perf_counter() - began)

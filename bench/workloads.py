@@ -120,6 +120,20 @@ def inline_map(server: Server, rounds: int, items: int = 1_000) -> Iterator[Figu
     yield Figure(f"W3: inline Map of {items:,} items, one Pass each", "ms", samples)
 
 
+def inline_map_express(server: Server, rounds: int, items: int = 10_000) -> Iterator[Figure]:
+    """The same in an Express execution, whose history may be of any length."""
+    client = Client(server.port)
+    each = {"Type": "Map", "ItemsPath": "$.items", "ItemProcessor": chain(1), "ResultPath": None, "OutputPath": None}
+    machine = create(client, {"StartAt": "Each", "States": {"Each": {**each, "End": True}}}, "EXPRESS")
+    given, samples = json.dumps({"items": list(range(items))}), []
+    for _ in range(rounds + 1):
+        began = time.perf_counter()
+        _expect_success(client.call("StartSyncExecution", stateMachineArn=machine, input=given))
+        samples.append((time.perf_counter() - began) * 1e3)
+    client.close()
+    yield Figure(f"inline Map of {items:,} items in an Express execution, one Pass each", "ms", samples[1:])
+
+
 def distributed_map(server: Server, kind: str, rounds: int, items: int) -> Iterator[Figure]:
     """One Distributed Map, from its start until its end; 0 is what each child answers, so that the result fits."""
     client = Client(server.port)
@@ -163,12 +177,18 @@ def _durations(server: Server, definition: dict[str, Any], data: Any, events: in
     return samples[1:]
 
 
-def duration(client: Client, machine: str, data: str, poll_seconds: float = _SHORT_POLL_SECONDS) -> float:
+def duration(
+    client: Client,
+    machine: str,
+    data: str,
+    poll_seconds: float = _SHORT_POLL_SECONDS,
+    give_up_seconds: float = _GIVE_UP_SECONDS,
+) -> float:
     began = time.perf_counter()
     execution = client.call("StartExecution", stateMachineArn=machine, input=data)["executionArn"]
     while (answer := client.call("DescribeExecution", executionArn=execution))["status"] == "RUNNING":
-        if time.perf_counter() - began > _GIVE_UP_SECONDS:
-            raise TimeoutError(f"an execution is still RUNNING after {_GIVE_UP_SECONDS} seconds")
+        if time.perf_counter() - began > give_up_seconds:
+            raise TimeoutError(f"an execution is still RUNNING after {give_up_seconds} seconds")
         time.sleep(poll_seconds)
     _expect_success(answer)
     return time.perf_counter() - began

@@ -11,6 +11,7 @@ from treadle.datasets.contract import Owner
 from treadle.engine.map_children import MapChildren, ResultTarget
 from treadle.engine.program import Program
 from treadle.engine.signals import TaskSignal
+from treadle.runtime.child_names import ChildNames
 from treadle.runtime.map_inputs import MapInputs
 from treadle.store.contract import ExecutionRow, ExecutionStatus
 from treadle.store.map_run_contract import MapRun, MapRunStatus
@@ -47,6 +48,7 @@ class Run:
         "given_up",
         "inputs",
         "left",
+        "names",
         "next",
         "phase",
         "planned",
@@ -68,6 +70,8 @@ class Run:
         self.phase = Phase.OPENING
         self.program: Program | None = None
         """What its children run; None where it is only to be stopped."""
+        self.names: ChildNames | None = None
+        """Of its children; None where it is only to be stopped."""
         self.role_arn = ""
         self.children: MapChildren | None = None
         """None where it is only to be stopped."""

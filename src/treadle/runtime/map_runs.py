@@ -27,7 +27,6 @@ import logging
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
-from uuid import NAMESPACE_URL, uuid5
 
 from msgspec.structs import replace
 
@@ -40,6 +39,7 @@ from treadle.engine.turn import data_limit_text
 from treadle.expressions.errors import EvaluationError
 from treadle.limits import Limits
 from treadle.runtime.bugs import CAUSE, ERROR
+from treadle.runtime.child_names import ChildNames
 from treadle.runtime.children import Children
 from treadle.runtime.map_inputs import MapInputs
 from treadle.runtime.map_redrive import MapRedrive
@@ -103,6 +103,7 @@ class MapRuns:
             command.attempt,
         )
         run.program = execution.program.children[command.state_name]
+        run.names = ChildNames(run.row, express=run.program.express)
         run.role_arn = execution.role_arn
         run.children = command.children
         run.target = command.target
@@ -374,16 +375,13 @@ class MapRuns:
 
     def _begin(self, run: Run, number: int, child: ChildInput) -> None:
         assert run.program is not None
+        assert run.names is not None
         row = run.row
-        name = uuid5(NAMESPACE_URL, f"{row.arn}#{number}")
-        if run.program.express:
-            arn = f"{row.machine_arn.replace(':stateMachine:', ':express:', 1)}:{name}:{uuid5(name, 'express')}"
-        else:
-            arn = f"{row.machine_arn.replace(':stateMachine:', ':execution:', 1)}:{name}"
+        name, arn = run.names.child(number)
         made = ExecutionRow(
             id=self._store.execution_id(),
             arn=arn,
-            name=str(name),
+            name=name,
             machine_arn=row.machine_arn,
             revision_id=row.revision_id,
             status="RUNNING",

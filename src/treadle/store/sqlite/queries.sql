@@ -24,7 +24,7 @@ WHERE r.id = :id;
 -- Of a machine that is gone: the revisions that no execution was started with.
 DELETE FROM revision
 WHERE machine = (SELECT key FROM machine_arn WHERE arn = :arn)
-    AND NOT EXISTS (SELECT 1 FROM execution WHERE execution.revision = revision.key);
+    AND NOT EXISTS (SELECT 1 FROM execution WHERE execution.revision = revision.key AND map_run IS NULL);
 
 -- name: machine_insert
 INSERT INTO machine (arn, name, type, status, created, revision)
@@ -44,7 +44,7 @@ UPDATE machine SET status = 'DELETING' WHERE arn = :arn;
 DELETE FROM machine
 WHERE arn = :arn AND status = 'DELETING' AND NOT EXISTS (
     SELECT 1 FROM execution
-    WHERE machine = (SELECT key FROM machine_arn WHERE arn = :arn) AND status = 'RUNNING'
+    WHERE machine = (SELECT key FROM machine_arn WHERE arn = :arn) AND status = 'RUNNING' AND map_run IS NULL
 );
 
 -- name: machine_get
@@ -216,7 +216,7 @@ SELECT
     '' AS input, NULL AS output, e.error, e.cause, e.trace_header, e.version, e.alias,
     e.redrives, e.redriven, e.wake, NULL AS map_run, NULL AS child, NULL AS items
 FROM machine_arn AS a
-JOIN execution AS e INDEXED BY execution_by_age ON e.machine = a.key
+JOIN execution AS e INDEXED BY execution_by_age ON e.machine = a.key AND e.map_run IS NULL
 JOIN revision AS r ON r.key = e.revision
 WHERE a.arn = :machine_arn AND (e.listed, e.id) < (:before_listed, :before_id)
     AND (e.redrives = 0 OR :redriven IS NULL)
@@ -229,7 +229,7 @@ SELECT
     '' AS input, NULL AS output, e.error, e.cause, e.trace_header, e.version, e.alias,
     e.redrives, e.redriven, e.wake, NULL AS map_run, NULL AS child, NULL AS items
 FROM machine_arn AS a
-JOIN execution AS e INDEXED BY execution_by_status ON e.machine = a.key
+JOIN execution AS e INDEXED BY execution_by_status ON e.machine = a.key AND e.map_run IS NULL
 JOIN revision AS r ON r.key = e.revision
 WHERE a.arn = :machine_arn AND e.status = :status AND (e.listed, e.id) < (:before_listed, :before_id)
     AND (e.redrives = 0 OR :redriven IS NULL)
