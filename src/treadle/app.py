@@ -50,7 +50,7 @@ from treadle.jobs.options import JobOptions
 from treadle.jobs.rules import JobsFileError
 from treadle.listening import Server, ServerError, listening, open_as_many_files_as_allowed, tls_of, url_of
 from treadle.neighbours.directory import Neighbours
-from treadle.neighbours.moto import Moto, MotoOptions
+from treadle.neighbours.moto.emulator import Moto, MotoOptions
 from treadle.neighbours.web import Web
 from treadle.runtime.runtime import Runtime
 from treadle.runtime.trials import Trials

@@ -194,7 +194,7 @@ def _moto(server: Server) -> int:
     (found,) = (
         int(line.split()[0])
         for line in listing.splitlines()
-        if "moto_process" in line and int(line.split()[1]) == server.process.pid
+        if "neighbours.moto.process" in line and int(line.split()[1]) == server.process.pid
     )
     return found
 

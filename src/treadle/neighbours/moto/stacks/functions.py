@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from treadle.neighbours.moto_stack_shapes import Kind, Made, Place, Properties, members, retag, suffix, tag_map
+from treadle.neighbours.moto.stacks.shapes import Kind, Made, Place, Properties, members, retag, suffix, tag_map
 
 _RESPONSE_MODULES = Path(__file__).with_name("cfn_response")
 

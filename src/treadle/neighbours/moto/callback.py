@@ -22,8 +22,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from treadle.neighbours.moto_control import Settings
-from treadle.neighbours.moto_owner import Owner, OwnerGone
+from treadle.neighbours.moto.control import Settings
+from treadle.neighbours.moto.owner import Owner, OwnerGone
 
 _OWNER_SECONDS = 5
 _CALL_SECONDS = 120

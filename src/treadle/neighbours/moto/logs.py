@@ -9,9 +9,9 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
-from treadle.neighbours import moto_callback
 from treadle.neighbours.log_patterns import InvalidPattern, Matches, compile_pattern
-from treadle.neighbours.moto_callback import place
+from treadle.neighbours.moto import callback
+from treadle.neighbours.moto.callback import place
 
 _ID_DIGITS = 56
 _NOT_EXECUTABLE = (
@@ -82,7 +82,7 @@ def _check_function(arn: str) -> None:
     from botocore.exceptions import ClientError
 
     try:
-        moto_callback.treadle().client("lambda", *place(arn)).get_function(FunctionName=arn)
+        callback.treadle().client("lambda", *place(arn)).get_function(FunctionName=arn)
     except (ClientError, ValueError) as error:
         exceptions: Any = import_module("moto.logs.exceptions")
         raise exceptions.InvalidParameterException(_NOT_EXECUTABLE) from error
@@ -98,4 +98,4 @@ def _to_function(stream: Any, function_arn: str, filter_name: str, events: list[
         "logEvents": [{**event, "id": str(event["id"]).zfill(_ID_DIGITS)} for event in events],
     }
     packed = base64.b64encode(gzip.compress(json.dumps(data).encode())).decode()
-    moto_callback.treadle().invoke(function_arn, {"awslogs": {"data": packed}})
+    callback.treadle().invoke(function_arn, {"awslogs": {"data": packed}})

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from treadle.neighbours import moto_callback
+from treadle.neighbours.moto import callback
 
 Properties = dict[str, Any]
 
@@ -31,7 +31,7 @@ class Place(Struct, frozen=True):
     logical_id: str
 
     def client(self, service: str) -> Any:
-        return moto_callback.treadle().client(service, self.account, self.region)
+        return callback.treadle().client(service, self.account, self.region)
 
     def name(self, suffix: str) -> str:
         """For a resource that the template gives none."""

@@ -18,10 +18,10 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
-from treadle.neighbours import moto_callback
 from treadle.neighbours.event_patterns import Matches, PatternError, compile_object
 from treadle.neighbours.log_patterns import compile_path
-from treadle.neighbours.moto_destinations import backend, text_attributes, to_log_group, to_queue, to_topic
+from treadle.neighbours.moto import callback
+from treadle.neighbours.moto.destinations import backend, text_attributes, to_log_group, to_queue, to_topic
 
 _LONGEST_WAY = 5
 """Buses that an event may be passed on to, one after the other. Rules can make circles."""
@@ -221,11 +221,11 @@ def _kind(arn: str) -> str:
 
 
 def _to_function(target: Mapping[str, Any], text: str, _: Mapping[str, Any], refused: _Refused) -> None:
-    moto_callback.treadle().invoke(target["Arn"], json.loads(text), refused)
+    callback.treadle().invoke(target["Arn"], json.loads(text), refused)
 
 
 def _to_machine(target: Mapping[str, Any], text: str, found: Mapping[str, Any], refused: _Refused) -> None:
-    moto_callback.treadle().start_execution(target["Arn"], text, f"{found['id']}_{uuid.uuid4()}", refused)
+    callback.treadle().start_execution(target["Arn"], text, f"{found['id']}_{uuid.uuid4()}", refused)
 
 
 def _to_queue(target: Mapping[str, Any], text: str, found: Mapping[str, Any], _: _Refused) -> None:

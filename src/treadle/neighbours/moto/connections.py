@@ -1,4 +1,4 @@
-"""EventBridge connections as AWS keeps them: in moto's process, applied by moto_corrections.py.
+"""EventBridge connections as AWS keeps them: in moto's process, applied by corrections.py.
 
 moto shows everybody the secrets of a connection, and keeps those of its creation when the connection is updated.
 AWS's DescribeConnection leaves them out (API_ConnectionAuthResponseParameters), and both operations keep them in the

@@ -2,7 +2,7 @@
 
 It is started by the first request that needs it, and again by the first one after its end. Requests wait until
 it is ready. What it holds lives in its memory: it is gone when the process ends, and ours ends it when the
-server stops. A server that dies leaves it behind, for the next one of the same data folder (moto_control.py). It
+server stops. A server that dies leaves it behind, for the next one of the same data folder (control.py). It
 listens on a Unix socket in a folder that only the server's user may enter, so that nobody gets past the door.
 """
 
@@ -24,10 +24,10 @@ from msgspec import Struct
 
 from treadle.functions.logs import Output
 from treadle.limits import Limits
-from treadle.neighbours import moto_control
 from treadle.neighbours.contract import EmulatorMissing, Incoming, NeighbourUnavailable, Outgoing
-from treadle.neighbours.moto_control import READY, SERVICE_SOCKET, Greeting, Settings, Whereabouts
-from treadle.neighbours.moto_link import Link, LinkFailed, connect
+from treadle.neighbours.moto import control
+from treadle.neighbours.moto.control import READY, SERVICE_SOCKET, Greeting, Settings, Whereabouts
+from treadle.neighbours.moto.link import Link, LinkFailed, connect
 from treadle.neighbours.transport import Transport
 
 _ACCOUNT_HEADER = b"x-moto-account-id"
@@ -77,16 +77,16 @@ class Moto:
 
     async def open(self) -> None:
         """Take over what a server left behind that used the same data folder and died."""
-        left = moto_control.find(self._options.data)
+        left = control.find(self._options.data)
         if left is None:
             return
         folder = Path(left.folder)
-        if not moto_control.is_private(folder):
+        if not control.is_private(folder):
             return  # it has ended since, and taken its folder with it
         try:
             self._belongs(await self._greet(folder, left.secret), folder, left.secret, None)
         except LinkFailed as error:
-            moto_control.withdraw(self._options.data, left.secret)
+            control.withdraw(self._options.data, left.secret)
             _log.warning("%s that an earlier server started is not taken over: %s. What it held is lost", _NAME, error)
 
     async def send(self, request: Outgoing) -> Incoming:
@@ -137,7 +137,7 @@ class Moto:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "treadle.neighbours.moto_process",
+            "treadle.neighbours.moto.process",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
@@ -149,7 +149,7 @@ class Moto:
                 async with asyncio.timeout(self._options.limits.neighbour_start_seconds):
                     await self._told_ready(process, self._settings(folder, secret))
                 link = await self._greet(folder, secret)
-                moto_control.publish(self._options.data, Whereabouts(str(folder), secret))
+                control.publish(self._options.data, Whereabouts(str(folder), secret))
             except TimeoutError as error:
                 seconds = self._options.limits.neighbour_start_seconds
                 raise NeighbourUnavailable(f"{_NAME} was not ready within {seconds} seconds") from error
@@ -180,7 +180,7 @@ class Moto:
     async def _greet(self, folder: Path, secret: str) -> Link:
         """Raises LinkFailed."""
         options = self._options
-        greeting = Greeting(secret, moto_control.kind(options.account_id, options.region), options.url)
+        greeting = Greeting(secret, control.kind(options.account_id, options.region), options.url)
         return await connect(folder, greeting, options.key_of, options.limits.neighbour_connect_seconds)
 
     def _belongs(self, link: Link, folder: Path, secret: str, process: asyncio.subprocess.Process | None) -> None:
@@ -197,7 +197,7 @@ class Moto:
         transport, self._running = self._running.transport, None
         code = "it belonged to another server first" if process is None else await process.wait()
         await transport.close()
-        moto_control.withdraw(self._options.data, secret)
+        control.withdraw(self._options.data, secret)
         shutil.rmtree(folder, ignore_errors=True)
         if not self._closed:
             _log.warning("%s ended (%s). What it held is lost; the next request starts it anew", _NAME, code)
@@ -208,7 +208,7 @@ class Moto:
             folder=str(folder),
             data=str(options.data),
             secret=secret,
-            kind=moto_control.kind(options.account_id, options.region),
+            kind=control.kind(options.account_id, options.region),
             logs=str(options.logs),
             log_bytes=limits.function_log_file_bytes,
             survival_seconds=limits.neighbour_survival_seconds,

@@ -17,8 +17,8 @@ from importlib import import_module
 from typing import Any
 from urllib.parse import quote_plus, urlsplit
 
-from treadle.neighbours import moto_callback, moto_events
-from treadle.neighbours.moto_destinations import to_queue, to_topic
+from treadle.neighbours.moto import callback, events
+from treadle.neighbours.moto.destinations import to_queue, to_topic
 
 _ANONYMOUS = "127.0.0.1"
 _REQUEST_ID = "0000000000000000"
@@ -64,7 +64,7 @@ def _send_event(account_id: str, event_name: Any, bucket: Any, key: Any) -> None
                 _safely(each.arn, send, _records(account_id, name, bucket, key, each.id, sequencer))
     if configuration.event_bridge is not None:
         event = _bridge_event(account_id, name, bucket, key, sequencer, notified=str(event_name.name))
-        _safely("EventBridge", lambda _, made: moto_events.publish(made), event)
+        _safely("EventBridge", lambda _, made: events.publish(made), event)
 
 
 def _asked_for(event: str) -> bool:
@@ -155,7 +155,7 @@ def _bridge_event(account: str, event: str, bucket: Any, key: Any, sequencer: st
         marked = event.endswith("DeleteMarkerCreated")
         detail["deletion-type"] = "Delete Marker Created" if marked else "Permanently Deleted"
     detail_type: Callable[[str], str] = import_module("moto.s3.notifications")._detail_type
-    return moto_events.event(account, bucket.region_name, "aws.s3", detail_type(event), [bucket.arn], detail)
+    return events.event(account, bucket.region_name, "aws.s3", detail_type(event), [bucket.arn], detail)
 
 
 def _now() -> str:
@@ -163,7 +163,7 @@ def _now() -> str:
 
 
 _SENDERS: dict[str, Callable[[str, Any], None]] = {
-    "cloud_function": lambda arn, message: moto_callback.treadle().invoke(arn, message),
+    "cloud_function": lambda arn, message: callback.treadle().invoke(arn, message),
     "queue": lambda arn, message: to_queue(arn, json.dumps(message)),
     "topic": lambda arn, message: to_topic(arn, json.dumps(message), "Amazon S3 Notification"),
 }
@@ -183,14 +183,14 @@ def _correct_filters() -> None:
     responses.S3Response._notification_config_from_body = corrected
 
 
-def _correct_delete_markers(events: Any) -> None:
+def _correct_delete_markers(kinds: Any) -> None:
     """moto tells nobody of them."""
     models: Any = import_module("moto.s3.models")
     set_delete_marker = models.S3Backend._set_delete_marker
 
     def corrected(self: Any, bucket_name: str, key_name: str) -> Any:
         marker = set_delete_marker(self, bucket_name, key_name)
-        event = events.OBJECT_REMOVED_DELETE_MARKER_CREATED_EVENT
+        event = kinds.OBJECT_REMOVED_DELETE_MARKER_CREATED_EVENT
         _send_event(self.account_id, event, self.get_bucket(bucket_name), marker)
         return marker
 

@@ -1,7 +1,7 @@
 """Resources of CloudFormation's stacks as moto's parser makes them: ours among its own.
 
 moto works out references by looking resources up in a map, which makes those that are not there yet. Here a resource
-that is in the tables of moto_stack_resources.py is made by Treadle instead.
+that is in the tables of resources.py is made by Treadle instead.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
 
-from treadle.neighbours import moto_custom_resources
-from treadle.neighbours.moto_stack_resources import FINISHES, KINDS
-from treadle.neighbours.moto_stack_shapes import Kind, Made, Place
-from treadle.neighbours.moto_stack_templates import is_custom
+from treadle.neighbours.moto.stacks import custom_resources
+from treadle.neighbours.moto.stacks.resources import FINISHES, KINDS
+from treadle.neighbours.moto.stacks.shapes import Kind, Made, Place
+from treadle.neighbours.moto.stacks.templates import is_custom
 
 
-def correct(parsing: Any, models: Any) -> None:
+def correct_parsing(parsing: Any, models: Any) -> None:
     """moto's lazy map of resources makes ours, and only for the thread that works at the stack."""
     responses: Any = import_module("moto.cloudformation.responses")
     models.get_stack_from_s3_url = responses.get_stack_from_s3_url = _template_at
@@ -61,7 +61,7 @@ class _Type(Struct, frozen=True):
 
 
 def kind_of(type_: str) -> Kind | None:
-    return moto_custom_resources.kind(type_) if is_custom(type_) else KINDS.get(type_)
+    return custom_resources.kind(type_) if is_custom(type_) else KINDS.get(type_)
 
 
 def _template_at(template_url: str, account_id: str, partition: str) -> str:

@@ -1,4 +1,4 @@
-"""moto's end of the connection to the server that it belongs to: see moto_control.py.
+"""moto's end of the connection to the server that it belongs to: see control.py.
 
 One server at a time. When it is gone, the next one has a while to come; otherwise the process ends, and leaves
 nothing behind.
@@ -18,7 +18,7 @@ from typing import TypeVar
 
 import msgspec
 
-from treadle.neighbours.moto_control import (
+from treadle.neighbours.moto.control import (
     CONTROL_SOCKET,
     Greeting,
     Key,

@@ -11,9 +11,9 @@ import time
 import uuid
 from typing import Any
 
-from treadle.neighbours import moto_callback
-from treadle.neighbours.moto_destinations import to_topic
-from treadle.neighbours.moto_stack_shapes import Kind, Made, Place, Properties, ResourceFailed
+from treadle.neighbours.moto import callback
+from treadle.neighbours.moto.destinations import to_topic
+from treadle.neighbours.moto.stacks.shapes import Kind, Made, Place, Properties, ResourceFailed
 
 _BUCKET = "cloudformation-custom-resource-response"
 _SECONDS = 3_600
@@ -60,7 +60,7 @@ def _ask(place: Place, type_: str, request_type: str, properties: Properties, **
     }
     refused: list[str] = []
     if ":lambda:" in token:
-        moto_callback.treadle().invoke(token, event, refused.append)
+        callback.treadle().invoke(token, event, refused.append)
     else:
         to_topic(token, json.dumps(event), "AWS CloudFormation custom resource request")
     answer = _answer(place, bucket, key, refused, int(properties.get("ServiceTimeout") or _SECONDS))

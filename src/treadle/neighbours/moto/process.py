@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from treadle.neighbours.moto_control import READY, SERVICE_SOCKET, Settings
+from treadle.neighbours.moto.control import READY, SERVICE_SOCKET, Settings
 
 _BACKLOG = 2_048
 _LOG_FILE = "moto.log"
@@ -50,9 +50,9 @@ def _build(settings: Settings) -> Any:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
     from werkzeug.serving import make_server
 
-    from treadle.neighbours import moto_callback
-    from treadle.neighbours.moto_corrections import correct
-    from treadle.neighbours.moto_owner import Owner
+    from treadle.neighbours.moto import callback
+    from treadle.neighbours.moto.corrections import correct
+    from treadle.neighbours.moto.owner import Owner
 
     def application(service: Any) -> Any:
         correct(service)
@@ -61,7 +61,7 @@ def _build(settings: Settings) -> Any:
     # Importing moto made it the default account. If it stayed it would be the account of every request.
     os.environ.pop("MOTO_ACCOUNT_ID", None)
     owner = Owner(settings)
-    moto_callback.install(owner, settings)
+    callback.install(owner, settings)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     path = str(Path(settings.folder) / SERVICE_SOCKET)
     listener.bind(path)

@@ -2,7 +2,7 @@
 if one fails.
 
 moto keeps stacks and change sets, works out references and conditions, and makes the resources of its own services.
-The resources of moto_stack_resources.py are made by Treadle. A type that nobody makes is refused with the template,
+The resources in the tables of resources.py are made by Treadle. A type that nobody makes is refused with the template,
 where moto would say that it has been made. What is not here: rollback switched off, policies for updates, drift.
 
 A stack is worked at by one thread at a time; only that thread may make resources, which moto otherwise does wherever a
@@ -20,11 +20,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from treadle.neighbours import moto_stack_parsing
-from treadle.neighbours.moto_stack_parsing import change, properties_of
-from treadle.neighbours.moto_stack_resources import KINDS
-from treadle.neighbours.moto_stack_shapes import ResourceFailed
-from treadle.neighbours.moto_stack_templates import InvalidTemplate, order, prepare
+from treadle.neighbours.moto.stacks.parsing import change, correct_parsing, properties_of
+from treadle.neighbours.moto.stacks.resources import KINDS
+from treadle.neighbours.moto.stacks.shapes import ResourceFailed
+from treadle.neighbours.moto.stacks.templates import InvalidTemplate, order, prepare
 
 _NOTHING_TO_MAKE = ("AWS::CDK::Metadata", "AWS::CloudFormation::WaitConditionHandle")
 _LONGEST_REASON = 1_000
@@ -54,7 +53,7 @@ class _Work(Struct):
 def correct() -> None:
     models: Any = import_module("moto.cloudformation.models")
     parsing: Any = import_module("moto.cloudformation.parsing")
-    moto_stack_parsing.correct(parsing, models)
+    correct_parsing(parsing, models)
     backend, stack = models.CloudFormationBackend, models.Stack
     backend.create_stack = _create_stack
     backend.update_stack = _update_stack

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from treadle.neighbours.moto_events import _input, _time
+from treadle.neighbours.moto.events import _input, _time
 
 EVENT = {
     "id": "e-1",

@@ -17,7 +17,7 @@ import pytest
 
 from treadle.limits import Limits
 from treadle.neighbours.contract import Incoming, NeighbourUnavailable, Outgoing
-from treadle.neighbours.moto import Moto, MotoOptions
+from treadle.neighbours.moto.emulator import Moto, MotoOptions
 
 ACCOUNT = "000000000000"
 
@@ -157,9 +157,9 @@ async def test_once_stopped_it_does_not_start_again(moto: Moto) -> None:
 _HOST = """
 import asyncio, sys
 from pathlib import Path
-from tests.neighbours.test_moto import answered, options, sqs
+from tests.neighbours.moto.test_emulator import answered, options, sqs
 from treadle.limits import Limits
-from treadle.neighbours.moto import Moto
+from treadle.neighbours.moto.emulator import Moto
 
 async def main():
     moto = Moto(options(Path(sys.argv[1]), limits=Limits(neighbour_survival_seconds=int(sys.argv[2]))))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from treadle.neighbours.moto_stack_templates import InvalidTemplate, order, prepare, references
+from treadle.neighbours.moto.stacks.templates import InvalidTemplate, order, prepare, references
 
 PLACE = ("000000000000", "eu-west-1")
 MADE = {"AWS::SNS::Topic", "AWS::StepFunctions::StateMachine", "AWS::IAM::Role"}

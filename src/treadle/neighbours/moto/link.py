@@ -1,4 +1,4 @@
-"""The server's end of the connection to moto's process: see moto_control.py."""
+"""The server's end of the connection to moto's process: see control.py."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from treadle.neighbours.moto_control import CONTROL_SOCKET, Greeting, Key, KeyWanted, Refusal, Welcome, line
+from treadle.neighbours.moto.control import CONTROL_SOCKET, Greeting, Key, KeyWanted, Refusal, Welcome, line
 
 _FromMoto = Welcome | Refusal | KeyWanted
 

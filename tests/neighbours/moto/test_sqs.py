@@ -6,7 +6,7 @@ import pytest
 from moto.core.utils import unix_time_millis
 from moto.sqs import models
 
-from treadle.neighbours import moto_sqs
+from treadle.neighbours.moto import sqs
 
 ACCOUNT = "123456789012"
 
@@ -14,7 +14,7 @@ ACCOUNT = "123456789012"
 @pytest.fixture
 def backend(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(models.Queue, "pending_message_groups", models.Queue.pending_message_groups)
-    moto_sqs.correct()
+    sqs.correct()
     return models.SQSBackend("us-east-1", ACCOUNT)
 
 

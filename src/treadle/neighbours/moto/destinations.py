@@ -12,7 +12,7 @@ import uuid
 from importlib import import_module
 from typing import Any
 
-from treadle.neighbours.moto_callback import place
+from treadle.neighbours.moto.callback import place
 
 Attributes = dict[str, dict[str, Any]]
 """Message attributes as SQS has them: DataType, and StringValue or BinaryValue."""

@@ -10,9 +10,9 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from treadle.neighbours.moto_callback import Later, Treadle, place
-from treadle.neighbours.moto_control import Kind, Settings
-from treadle.neighbours.moto_owner import Owner, OwnerGone
+from treadle.neighbours.moto.callback import Later, Treadle, place
+from treadle.neighbours.moto.control import Kind, Settings
+from treadle.neighbours.moto.owner import Owner, OwnerGone
 
 
 def settings(**members: Any) -> Settings:

@@ -16,9 +16,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from treadle.neighbours import moto_callback
-from treadle.neighbours.moto_callback import Later
-from treadle.neighbours.moto_destinations import text_attributes, to_queue
+from treadle.neighbours.moto import callback
+from treadle.neighbours.moto.callback import Later
+from treadle.neighbours.moto.destinations import text_attributes, to_queue
 
 _HTTP_SECONDS = 15
 """AWS waits so long for an endpoint."""
@@ -121,7 +121,7 @@ def _to_function(notification: _Notification) -> None:
         "EventSubscriptionArn": notification.subscription.arn,
         "Sns": sns,
     }
-    moto_callback.treadle().invoke(
+    callback.treadle().invoke(
         notification.subscription.endpoint,
         {"Records": [record]},
         lambda trouble: _to_dead_letters(notification, json.dumps(envelope), trouble),
@@ -176,7 +176,7 @@ def _to_endpoint(notification: _Notification) -> None:
             raise ValueError(f"{endpoint} answered {answer.status_code}")
 
     what = f"a message of {notification.subscription.topic.arn} to {endpoint}"
-    moto_callback.treadle().deliver(what, act, lambda trouble: _to_dead_letters(notification, body, trouble))
+    callback.treadle().deliver(what, act, lambda trouble: _to_dead_letters(notification, body, trouble))
 
 
 def _to_dead_letters(notification: _Notification, body: str, trouble: str) -> None:

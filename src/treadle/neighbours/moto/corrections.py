@@ -16,19 +16,19 @@ def correct(service: str) -> None:
     for other in _FIRST.get(service, ()):
         correct(other)
     for module in _CORRECTIONS.get(service, ()):
-        apply: Callable[[], None] = import_module(f"treadle.neighbours.{module}").correct
+        apply: Callable[[], None] = import_module(f"{__package__}.{module}").correct
         apply()
 
 
 _CORRECTIONS: Mapping[str, tuple[str, ...]] = {
-    "cloudformation": ("moto_cloudformation",),
-    "connect": ("moto_connect",),
-    "events": ("moto_connections", "moto_events"),
-    "logs": ("moto_logs",),
-    "s3": ("moto_s3",),
-    "sns": ("moto_sns",),
-    "sqs": ("moto_sqs",),
-    "workspaces": ("moto_workspaces",),
+    "cloudformation": ("stacks.cloudformation",),
+    "connect": ("connect",),
+    "events": ("connections", "events"),
+    "logs": ("logs",),
+    "s3": ("s3",),
+    "sns": ("sns",),
+    "sqs": ("sqs",),
+    "workspaces": ("workspaces",),
 }
 """By service: modules of this package with a function `correct`."""
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from treadle.neighbours import moto_stack_functions, moto_stack_machines
-from treadle.neighbours.moto_stack_shapes import Kind, Made, Place, Properties, suffix, text
+from treadle.neighbours.moto.stacks import functions, machines
+from treadle.neighbours.moto.stacks.shapes import Kind, Made, Place, Properties, suffix, text
 
 
 def _create_subscription(place: Place, properties: Properties) -> Made:
@@ -111,8 +111,8 @@ def _leave(place: Place, made: Made) -> None:
 
 
 KINDS: Mapping[str, Kind] = {
-    **moto_stack_machines.KINDS,
-    **moto_stack_functions.KINDS,
+    **machines.KINDS,
+    **functions.KINDS,
     "AWS::SNS::Subscription": Kind(_create_subscription, _delete_subscription, attributes=("Arn",)),
     "AWS::Logs::SubscriptionFilter": Kind(_create_subscription_filter, _delete_subscription_filter),
     "AWS::SQS::QueuePolicy": Kind(_create_queue_policy, _leave),

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from treadle.neighbours.moto_stack_shapes import (
+from treadle.neighbours.moto.stacks.shapes import (
     Kind,
     Made,
     Place,
