@@ -300,9 +300,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     job_poll_milliseconds_min: int = 20
     """A task that waits for a job asks for it at intervals of a twentieth of its wait so far: at least this..."""
     job_poll_seconds_max: int = 30
-    """... and at most this, or longer if so many tasks wait that they would ask more often than"""
+    """... and at most this, or longer if so many wait that all together would ask more often than..."""
     job_polls_per_second: int = 100
-    """this, all together."""
+    """... this."""
     job_polls_at_once: int = 32
     """Tasks that ask for their jobs at the same time; others wait their turn."""
     job_missing_polls: int = 5

@@ -87,10 +87,14 @@ class Looks:
             self._jobs -= 1
 
     def pause(self, waited: float) -> float:
-        """Seconds to the next look at a job that has been waited for so long."""
+        """Seconds to the next look at a job that has been waited for so long.
+
+        With many jobs everybody's share of the looks is small; a new job gets more of them, in doubling intervals, so
+        that short ones are not held up by long ones."""
         limits = self._limits
-        most = max(limits.job_poll_seconds_max, self._jobs / limits.job_polls_per_second)
-        return min(max(waited / 20, limits.job_poll_milliseconds_min / 1_000), most)
+        share = self._jobs / limits.job_polls_per_second
+        pause = max(waited / 20, min(waited, share), limits.job_poll_milliseconds_min / 1_000)
+        return min(pause, max(limits.job_poll_seconds_max, share))
 
     async def look(self, work: Work, answer: Any) -> TaskOutcome | None:
         """As `Work.look`."""
