@@ -294,6 +294,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Log file of one job; what it writes beyond that is dropped."""
     job_stop_seconds: int = 30
     """How long a job may take to end after SIGTERM, before SIGKILL (the default stopTimeout of an ECS container)."""
+    emr_instances: int = 4_000
+    """Instances of one cluster: what AWS gives an instance fleet at most (the EMR management guide)."""
     emr_active_steps: int = 256
     """Steps of one cluster that have not ended (the EMR management guide)."""
 

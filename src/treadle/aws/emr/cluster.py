@@ -26,6 +26,7 @@ ENDED = frozenset({"TERMINATED", "TERMINATED_WITH_ERRORS"})
 CHANGEABLE = frozenset({"STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING"})
 """In which steps can be added."""
 
+FLEET_TARGETS = ("TargetOnDemandCapacity", "TargetSpotCapacity")
 _ID_CHARACTERS = string.ascii_uppercase + string.digits
 
 
@@ -125,6 +126,17 @@ def made_of(request: dict[str, Any], account: str, region: str, now: int) -> Clu
         groups=[{**group, "Id": new_id("ig")} for group in groups],
         request={name: value for name, value in request.items() if name != "Steps"},
     )
+
+
+def check_size(cluster: Cluster, most: int) -> Cluster:
+    """The cluster, if its instances can be counted. Raises ValidationException."""
+    counts = [group.get("InstanceCount", 0) for group in cluster.groups]
+    counts += [fleet.get(target, 0) for fleet in cluster.fleets for target in FLEET_TARGETS]
+    if any(count < 0 for count in counts) or sum(counts) > most:
+        raise ApiError(
+            "ValidationException", f"A cluster has no more than {most} instances, and no group fewer than 0."
+        )
+    return cluster
 
 
 def _plain_groups(instances: dict[str, Any]) -> list[dict[str, Any]]:

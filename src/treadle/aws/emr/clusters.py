@@ -8,7 +8,18 @@ from typing import Any
 from msgspec.structs import replace
 
 from treadle.aws.emr.call import Call
-from treadle.aws.emr.cluster import KIND, Cluster, cluster_of, made_of, parent_of, record_of, seconds, shown, summary_of
+from treadle.aws.emr.cluster import (
+    KIND,
+    Cluster,
+    check_size,
+    cluster_of,
+    made_of,
+    parent_of,
+    record_of,
+    seconds,
+    shown,
+    summary_of,
+)
 from treadle.aws.emr.steps import steps_of
 from treadle.aws.errors import ApiError
 
@@ -21,7 +32,8 @@ async def run_job_flow(call: Call, request: dict[str, Any]) -> dict[str, Any]:
             cluster = cluster_of(before[0])
         else:
             now = clusters.ledger.now()
-            cluster = made_of(request, call.caller.account, call.caller.region, now)
+            made = made_of(request, call.caller.account, call.caller.region, now)
+            cluster = check_size(made, clusters.limits.emr_instances)
             steps = steps_of(request.get("Steps", []), cluster, now)
             await clusters.ledger.add(steps, token, created=[record_of(cluster, token)])
     clusters.advance_soon(cluster.id)
@@ -126,6 +138,8 @@ async def change(call: Call, ids: list[str], changed: Callable[[Cluster], Cluste
     clusters = call.clusters
     async with clusters.changes:
         found = [await call.cluster(id) for id in dict.fromkeys(ids)]
-        await clusters.store.job_records_write([], [record_of(changed(cluster)) for cluster in found])
+        most = clusters.limits.emr_instances
+        records = [record_of(check_size(changed(cluster), most)) for cluster in found]
+        await clusters.store.job_records_write([], records)
     for cluster in found:
         clusters.advance_soon(cluster.id)

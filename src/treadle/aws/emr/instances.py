@@ -8,12 +8,11 @@ from typing import Any
 from msgspec.structs import replace
 
 from treadle.aws.emr.call import Call
-from treadle.aws.emr.cluster import CHANGEABLE, Cluster, host_name, invalid, new_id, seconds
+from treadle.aws.emr.cluster import CHANGEABLE, FLEET_TARGETS, Cluster, host_name, invalid, new_id, seconds
 from treadle.aws.emr.clusters import change
 from treadle.aws.errors import ApiError
 
 _UP = frozenset({"RUNNING", "WAITING"})
-_FLEET_TARGETS = ("TargetOnDemandCapacity", "TargetSpotCapacity")
 
 
 async def list_instance_fleets(call: Call, request: dict[str, Any]) -> dict[str, Any]:
@@ -101,7 +100,7 @@ async def list_instances(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         if _is_other(request, "InstanceFleetId", fleet) or "InstanceGroupId" in request:
             continue
         types = fleet.get("InstanceTypeConfigs") or [{"InstanceType": "m5.xlarge"}]
-        for number in range(sum(fleet.get(target, 0) for target in _FLEET_TARGETS)):
+        for number in range(sum(fleet.get(target, 0) for target in FLEET_TARGETS)):
             listed.append(_instance(cluster, fleet, types[0]["InstanceType"], number, {"InstanceFleetId": fleet["Id"]}))
     return {"Instances": [each for each in listed if not states or each["Status"]["State"] in states]}
 
@@ -136,7 +135,7 @@ def _status(cluster: Cluster) -> dict[str, Any]:
 
 
 def _fleet(cluster: Cluster, fleet: dict[str, Any]) -> dict[str, Any]:
-    on_demand, spot = (fleet.get(target, 0) for target in _FLEET_TARGETS)
+    on_demand, spot = (fleet.get(target, 0) for target in FLEET_TARGETS)
     up = cluster.state in _UP
     return {
         **({"Name": fleet["Name"]} if "Name" in fleet else {}),
