@@ -51,7 +51,10 @@ class Scans:
         when = due - _HORIZON_MILLISECONDS // 2
         planned = self._timers.due(_TIMER)
         if not self._closed and (planned is None or when < planned):
-            self._timers.set(_TIMER, when, lambda: self._under_way.spawn(self.scan()))
+            self._timers.set(_TIMER, when, self._scan_now)
+
+    def _scan_now(self) -> None:
+        self._under_way.spawn(self.scan())
 
     async def scan(self) -> None:
         due = await _load_due(self._store, self._load, self._clock.now())
