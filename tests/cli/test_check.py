@@ -97,8 +97,8 @@ def test_a_task_is_known_where_its_service_is() -> None:
     (found,) = check(text, is_yaml=False)
     assert found.code == "NOT_IMPLEMENTED"
     assert found.message == (
-            "Nobody answers for 'translate' at this server: AWS_ENDPOINT_URL_TRANSLATE names an endpoint for it"
-        )
+        "Nobody answers for 'translate' at this server: AWS_ENDPOINT_URL_TRANSLATE names an endpoint for it"
+    )
     assert check_text(text, "f", False, "STANDARD", DEFAULT_LIMITS, {"translate"}) == []
 
 
