@@ -200,10 +200,8 @@ def chain(states: int, state: dict[str, Any] = _PASS) -> dict[str, Any]:
     return {"StartAt": "S0", "States": steps}
 
 
-def create(client: Client, definition: dict[str, Any], kind: str = "STANDARD") -> str:
-    created = client.call(
-        "CreateStateMachine", name="bench", definition=json.dumps(definition), roleArn=_ROLE, type=kind
-    )
+def create(client: Client, definition: dict[str, Any], kind: str = "STANDARD", name: str = "bench") -> str:
+    created = client.call("CreateStateMachine", name=name, definition=json.dumps(definition), roleArn=_ROLE, type=kind)
     return str(created["stateMachineArn"])
 
 
