@@ -115,6 +115,14 @@ async def test_a_command_that_is_not_there(jobs_file: Path, runner: Runner) -> N
     assert "/no/such/command" in failed.message
 
 
+@pytest.mark.parametrize("changes", [{"name": "a\0b"}, {"variables": {"A": "\0"}}, {"variables": {"A=B": "x"}}])
+async def test_what_no_process_can_be_told(jobs_file: Path, runner: Runner, changes: dict[str, Any]) -> None:
+    write(jobs_file, sh("exit 0"))
+    failed = await outcome(runner, replace(WORK, **changes))
+    assert failed.ending == "FAILED"
+    assert failed.message.startswith("The job's command could not be started: ")
+
+
 @pytest.mark.parametrize("written", [False, True])
 async def test_an_unconfigured_job_fails_and_says_what_it_takes(jobs_file: Path, runner: Runner, written: bool) -> None:
     if written:

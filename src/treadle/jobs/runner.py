@@ -62,7 +62,7 @@ class Runner:
             return _STOPPED
         try:
             return replace(await self._execute(work, rule, log, stop), answer=rule.answer)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: of a NUL in a name or a variable
             return Outcome(ending="FAILED", message=f"The job's command could not be started: {error}")
         finally:
             self._room.release()

@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable, Container, Mapping
 
 from treadle.limits import Limits
 from treadle.neighbours.catalogue import AwsService, catalogue
-from treadle.neighbours.contract import Incoming, Neighbour, Outgoing, OwnServices
+from treadle.neighbours.contract import Incoming, Neighbour, NeighbourUnavailable, Outgoing, OwnServices
 from treadle.neighbours.transport import Transport
 
 
-class UnknownNeighbour(Exception):
-    """Nobody answers for the service: no endpoint is set, and moto does not emulate it."""
+class UnknownNeighbour(NeighbourUnavailable):
+    """Nobody answers for the service, or for this operation of it: no endpoint is set, and moto does not emulate it."""
 
 
 def is_known(service: AwsService, endpoints: Container[str]) -> bool:

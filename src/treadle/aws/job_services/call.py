@@ -84,7 +84,8 @@ def refused(service: str, *names: str) -> dict[str, Operation[Call]]:
 
 
 def page_of(found: Sequence[tuple[int, T]], most: int) -> tuple[list[T], str | None]:
-    """The first of what was found, and the token of the page behind them, if there is more."""
+    """The first of what was found, one at least, and the token of the page behind them, if there is more."""
+    most = max(1, most)
     shown = [each for _, each in found[:most]]
     return shown, str(found[most - 1][0]) if len(found) > most else None
 

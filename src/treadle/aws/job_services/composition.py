@@ -21,7 +21,7 @@ from treadle.neighbours.catalogue import catalogue
 from treadle.store.contract import Store
 from treadle.tasks.service_calls import ServiceCalls
 
-_PARTS: dict[str, dict[str, Operation[Call]]] = {
+PARTS: dict[str, dict[str, Operation[Call]]] = {
     "batch": batch.OPERATIONS,
     "codebuild": codebuild.OPERATIONS,
     "ecs": ecs.OPERATIONS,
@@ -56,7 +56,7 @@ class JobRoom:
         backend = Backend(ledger=self._ledger, calls=calls)
         parts: list[TableService[Call]] = []
         rest: list[RestPart[Call]] = []
-        for name, operations in _PARTS.items():
+        for name, operations in PARTS.items():
             if name in elsewhere:
                 continue
             if catalogue().services[name].target_prefix:

@@ -120,7 +120,7 @@ def _task(call: Call, request: dict[str, Any], cluster: str, definition: dict[st
     overrides = request.get("overrides", {})
     changed = {each.get("name"): each for each in overrides.get("containerOverrides", [])}
     family = definition["family"]
-    strategy = request.get("capacityProviderStrategy", [{}])[0].get("capacityProvider")
+    strategy = (request.get("capacityProviderStrategy") or [{}])[0].get("capacityProvider")
     kept = {
         **{name: definition[name] for name in ("cpu", "memory", "ephemeralStorage") if name in definition},
         "launchType": "EC2" if strategy is None else None,
