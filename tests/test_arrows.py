@@ -13,7 +13,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "treadle"
 LAYERS = [
     ["__main__"],
     ["cli"],
-    ["app", "config", "listening"],
+    ["app", "composition", "config", "listening"],
     ["aws"],
     ["runtime"],
     ["datasets"],

@@ -95,7 +95,7 @@ def revoke(key_id: str, **flags: str | None) -> None:
 
 def _existing(flags: dict[str, str | None]) -> Settings:
     """To look into a folder is no reason to make a database there."""
-    from treadle.app import DATABASE
+    from treadle.composition import DATABASE
 
     settings = load_settings(flags)
     if not (settings.data_dir / DATABASE).exists():
@@ -138,9 +138,9 @@ def _ask(
 
 
 async def _open(settings: Settings, act: Callable[[Keyring], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
-    from treadle.app import DATABASE
     from treadle.aws.access_keys import Keyring
     from treadle.clock import SystemClock
+    from treadle.composition import DATABASE
     from treadle.store.sqlite.store import SqliteStore
 
     store = SqliteStore(settings.data_dir / DATABASE)
