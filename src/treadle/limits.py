@@ -71,6 +71,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Iterations of one inline Map that run at once, when MaxConcurrency is 0 or larger than this."""
     map_run_concurrency: int = 10_000
     """Children of one map run that run at once, when MaxConcurrency is 0 or larger than this."""
+    map_runs_open: int = 1_000
+    """Map runs of one account that are open at once; others wait for one of them to end."""
     map_run_redrives: int = 1_000
     """How often one map run is redriven (AWS, "Redriving Map Runs")."""
     seconds_max: int = 99_999_999

@@ -623,3 +623,38 @@ async def test_writing_breaks_off(world: World) -> None:
     assert (row.error, row.cause) == ("States.ResultWriterFailed", "Access Denied")
     run = await the_run(world, execution)
     assert (run.status, run.results_written) == ("FAILED", False)
+
+
+# -- open runs of an account ---------------------------------------------------------------------------------
+
+
+async def test_runs_wait_while_as_many_are_open_as_may_be(world: World) -> None:
+    world.limits = replace(world.limits, map_runs_open=2)
+    await world.restart()
+    world.script = world.tasks.script = by_input
+    machine = await world.machine(each(task()))
+    executions = [await world.begin(machine, name=f"e{n}", given=[work(n, 10), work(n, 10)]) for n in range(5)]
+    await world.runtime.idle()
+    assert len(world.tasks.running) == 4
+    third = await the_run(world, executions[2])
+    assert (third.status, await counts(world, third)) == ("RUNNING", {})
+    await world.run()
+    assert [(await world.row(each)).output for each in executions] == [f"[{n},{n}]" for n in range(5)]
+    assert world.tasks.most == 4
+
+
+async def test_a_run_that_waits_is_stopped(world: World) -> None:
+    world.limits = replace(world.limits, map_runs_open=1)
+    await world.restart()
+    world.script = world.tasks.script = by_input
+    machine = await world.machine(each(task()))
+    executions = [await world.begin(machine, name=f"e{n}", given=[work(n, 10)]) for n in range(3)]
+    await world.runtime.idle()
+    await world.runtime.stop_execution(await world.row(executions[1]), error=None, cause=None)
+    await world.runtime.idle()
+    assert (await the_run(world, executions[1])).status == "ABORTED"
+    assert len(world.tasks.running) == 1
+    await world.restart()
+    await world.run()
+    outputs = [(await world.row(execution)).output for execution in executions]
+    assert outputs == ["[0]", None, "[2]"]

@@ -25,7 +25,7 @@ _FAILED: tuple[ExecutionStatus, ...] = ("FAILED", "TIMED_OUT")
 
 class Phase(IntEnum):
     OPENING = 0
-    """It is looked for in the store."""
+    """It is looked for in the store; or it waits for others of its account to end."""
     WORKING = 1
     STOPPING = 2
     """No child is begun any more, and those that run are being aborted."""
@@ -42,6 +42,7 @@ class Run:
         "awaiting",
         "cause",
         "children",
+        "counted",
         "counts",
         "error",
         "exhausted",
@@ -101,6 +102,8 @@ class Run:
         """Children that ended without success and are to run again, and the items in them."""
         self.left = (0, 0)
         """Children of a redriven run that cannot be redriven any more, and the items in them."""
+        self.counted = False
+        """It is one of those of its account that are open."""
         self.planned = False
         """Its next step is under way."""
         self.given_up = False

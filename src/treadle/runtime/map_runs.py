@@ -25,7 +25,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
@@ -42,6 +41,8 @@ from treadle.runtime.bugs import CAUSE, ERROR
 from treadle.runtime.child_names import ChildNames
 from treadle.runtime.children import Children
 from treadle.runtime.map_inputs import MapInputs
+from treadle.runtime.map_opening import find_children, open_inputs
+from treadle.runtime.map_queue import MapQueue
 from treadle.runtime.map_redrive import MapRedrive
 from treadle.runtime.map_results import MapResults
 from treadle.runtime.map_run import Phase, Run
@@ -72,6 +73,7 @@ class MapRuns:
         self._under_way = under_way
         self._datasets = datasets
         self._results = MapResults(store, datasets, limits)
+        self._queue = MapQueue(limits.map_runs_open)
         self._runs: dict[str, Run] = {}
         """By ARN."""
         self._asked_for: dict[tuple[int, int], Run] = {}
@@ -127,6 +129,8 @@ class MapRuns:
         if not self._closed:
             run.given_up = True
             run.report = None
+            if self._queue.withdraw(run) and self._queue.enter(run):
+                self._spawn(run, self._work(run))
             self._stop(run, "ABORTED")
         return True
 
@@ -209,10 +213,14 @@ class MapRuns:
                 run.status, run.error, run.cause = row.status, row.error, row.cause
                 await self._tell(run)
                 return
-            await self._find_children(run)
+            await find_children(self._store, run)
         if run.row.redrives:
             run.again = MapRedrive(self._store, self._clock, self._limits)
-        run.inputs = await self._inputs(run)
+        run.inputs = await open_inputs(self._store, self._datasets, run)
+        if self._queue.enter(run):
+            await self._work(run)
+
+    async def _work(self, run: Run) -> None:
         run.phase = Phase.WORKING
         if not run.given_up:
             await self._check_target(run)
@@ -244,31 +252,6 @@ class MapRuns:
         except DatasetError as error:
             run.target = None
             self._stop(run, "FAILED", "States.ResultWriterFailed", str(error))
-
-    async def _inputs(self, run: Run) -> MapInputs | None:
-        """What its children get; None where none is left to be begun, or it is only to be stopped."""
-        if run.children is None or run.all_begun:
-            return None
-        notes = await self._store.map_run_notes(run.row.arn)
-        return MapInputs(
-            run.children,
-            lambda source: self._datasets.open(source, run.owner, notes),
-            partial(self._store.map_run_note_add, run.row.arn),
-        )
-
-    async def _find_children(self, run: Run) -> None:
-        last = -1
-        while places := await self._store.child_places(run.row.arn, last, _PAGE):
-            last = places[-1].number
-            run.taken.extend(bytes(last + 1 - len(run.taken)))
-            for place in places:
-                run.taken[place.number] = 1
-                if place.status == "RUNNING":
-                    run.running[place.number] = (place.id, place.items)
-                elif place.awaits_redrive:
-                    run.await_redrive(place.items)
-                else:
-                    run.count(place.status, place.items)
 
     # -- working ---------------------------------------------------------------------------------------------
 
@@ -460,6 +443,9 @@ class MapRuns:
     def _forget(self, run: Run) -> None:
         self._runs.pop(run.row.arn, None)
         self._asked_for.pop((run.row.execution_id, run.attempt), None)
+        following = self._queue.leave(run)
+        if following is not None:
+            self._spawn(following, self._work(following))
         if run.successor is not None and not self._closed:
             self._begin_run(run.successor)
 
