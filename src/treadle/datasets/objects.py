@@ -158,8 +158,8 @@ class FileObjects:
     def file(self, bucket: str, key: str) -> Path:
         """Raises DatasetError."""
         folder = self.folder(bucket)
-        path = (folder / key).resolve()
-        if not path.is_relative_to(folder) or "\0" in key:
+        path = None if "\0" in key else (folder / key).resolve()
+        if path is None or not path.is_relative_to(folder):
             raise DatasetError(f"'{key}' is not a file of '{bucket}'")
         return path
 
