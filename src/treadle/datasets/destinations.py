@@ -17,6 +17,9 @@ from treadle.tasks.contract import ServiceFault
 from treadle.tasks.service_calls import ServiceCalls
 from treadle.tasks.service_models import load
 
+_WRITE_BYTES = 1_048_576
+"""Of a file: what one turn in a thread writes."""
+
 
 class S3Destination:
     """Implements `contract.Destination`."""
@@ -100,9 +103,9 @@ class FolderDestination:
         try:
             await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
             with await asyncio.to_thread(unfinished.open, "wb") as file:
-                async for piece in pieces:
-                    await asyncio.to_thread(file.write, piece)
-                    size += len(piece)
+                async for part in _parts(pieces, _WRITE_BYTES):
+                    await asyncio.to_thread(file.write, part)
+                    size += len(part)
                 await asyncio.to_thread(file.flush)
                 await asyncio.to_thread(os.fsync, file.fileno())
             await asyncio.to_thread(unfinished.replace, path)
