@@ -158,13 +158,15 @@ class Ledger:
     def _ran(self, id: str, task: asyncio.Task[None]) -> None:
         del self._runs[id]
         del self._stops[id]
-        if task.cancelled() or task.exception() is None:
-            return
-        error = task.exception()
+        self.ended_badly(f"the job {id} was lost", task)
+
+    def ended_badly(self, what: str, task: asyncio.Task[None]) -> None:
+        """Tell of a task that has ended with an error, if it has: nobody waits for it."""
+        error = None if task.cancelled() else task.exception()
         if isinstance(error, StoreUnusable):
             self._on_failure(error)
-        else:
-            _log.error("Treadle has a bug: the job %s was lost", id, exc_info=error)
+        elif error is not None:
+            _log.error("Treadle has a bug: %s", what, exc_info=error)
 
     async def _carry_out(self, job: Job) -> None:
         while True:

@@ -64,7 +64,11 @@ class Clusters:
         """Behind the answer of whoever asks."""
         task = asyncio.get_running_loop().create_task(self.advance(cluster_id))
         self._advancing.add(task)
-        task.add_done_callback(self._advancing.discard)
+        task.add_done_callback(lambda done: self._advanced(cluster_id, done))
+
+    def _advanced(self, cluster_id: str, task: asyncio.Task[None]) -> None:
+        self._advancing.discard(task)
+        self.ledger.ended_badly(f"the cluster {cluster_id} stands still", task)
 
     async def advance(self, cluster_id: str) -> None:
         """Do what is due."""
