@@ -66,14 +66,10 @@ async def list_aliases(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     if call.in_folder(named.name):
         return {"Aliases": []}
     await call.latest(named)
-    position, size = call.position(request), call.page_items(request)
     version = None if "FunctionVersion" not in request else version_number(request["FunctionVersion"])
-    after = None if position is None else str(position[0])
+    after, size = call.after(request), call.page_items(request)
     found = await call.backend.store.function_alias_list(named.arn, version, after, size + 1)
-    answer: dict[str, Any] = {"Aliases": [_shown(alias) for alias in found[:size]]}
-    if len(found) > size:
-        answer["NextMarker"] = call.marker(request, [found[size - 1].name])
-    return answer
+    return call.page(request, "Aliases", found, _shown, lambda alias: [alias.name])
 
 
 async def _alias(call: Call, named: FunctionName, name: str) -> FunctionAlias:

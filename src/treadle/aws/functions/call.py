@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from msgspec import Struct
@@ -27,6 +28,8 @@ from treadle.tasks.service_calls import ServiceCalls
 _PAGE_ITEMS = 50
 """Items of a listing, if a request does not say (Lambda's documentation), and the most that it gives."""
 _PAGE_ITEMS_MOST = 10_000
+
+T = TypeVar("T")
 
 
 class Backend(Struct, frozen=True, kw_only=True):
@@ -119,9 +122,27 @@ class Call(Struct, frozen=True):
             text = f"Invalid Marker: '{request['Marker']}'"
             raise ApiError("InvalidParameterValueException", text) from error
 
-    def marker(self, request: dict[str, Any], position: list[Any]) -> str:
-        """Of the page that begins behind `position`."""
-        return self.backend.tokens.issue(self._listing, _covered(request), position, self.backend.clock.now())
+    def after(self, request: dict[str, Any]) -> Any:
+        """The same of a listing whose positions are a single value."""
+        position = self.position(request)
+        return None if position is None else position[0]
+
+    def page(
+        self,
+        request: dict[str, Any],
+        member: str,
+        found: Sequence[T],
+        shown: Callable[[T], dict[str, Any]],
+        position: Callable[[T], list[Any]],
+    ) -> dict[str, Any]:
+        """The answer with as many of what was found as fit on the page, in `member`; and with the marker of the page
+        behind them, if there are more."""
+        size = self.page_items(request)
+        answer: dict[str, Any] = {member: [shown(each) for each in found[:size]]}
+        if len(found) > size:
+            covered, now = _covered(request), self.backend.clock.now()
+            answer["NextMarker"] = self.backend.tokens.issue(self._listing, covered, position(found[size - 1]), now)
+        return answer
 
     @property
     def _listing(self) -> str:

@@ -59,18 +59,19 @@ async def list_function_event_invoke_configs(call: Call, request: dict[str, Any]
     named = call.named(request)
     if not call.in_folder(named.name):
         await call.latest(named)
-    position, size = call.position(request), call.page_items(request)
-    after = None if position is None else str(position[0])
+    after = call.after(request)
     found = [
         config
         for config in await call.backend.store.function_configs(named.arn, KIND)
         if config.function_arn == named.arn and (after is None or config.qualifier > after)
     ]
-    shown = [_shown(named.arn, config.qualifier, read_settings(config)) for config in found[:size]]
-    answer: dict[str, Any] = {"FunctionEventInvokeConfigs": shown}
-    if len(found) > size:
-        answer["NextMarker"] = call.marker(request, [found[size - 1].qualifier])
-    return answer
+    return call.page(
+        request,
+        "FunctionEventInvokeConfigs",
+        found,
+        lambda config: _shown(named.arn, config.qualifier, read_settings(config)),
+        lambda config: [config.qualifier],
+    )
 
 
 async def _known(call: Call, named: FunctionName) -> EventSettings:

@@ -8,6 +8,7 @@ then.
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -111,21 +112,17 @@ async def delete_event_source_mapping(call: Call, request: dict[str, Any]) -> di
 
 
 async def list_event_source_mappings(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    position, size = call.position(request), call.page_items(request)
     function_arn = None
     if request.get("FunctionName"):
         function_arn = read_name(request["FunctionName"], None, call.caller, call.operation).qualified_arn
     found = await call.backend.store.mapping_list(
         _arn(call, ""),
-        None if position is None else str(position[0]),
-        size + 1,
+        call.after(request),
+        call.page_items(request) + 1,
         function_arn=function_arn,
         source_arn=request.get("EventSourceArn") or None,
     )
-    answer: dict[str, Any] = {"EventSourceMappings": [_shown(call, mapping) for mapping in found[:size]]}
-    if len(found) > size:
-        answer["NextMarker"] = call.marker(request, [found[size - 1].arn])
-    return answer
+    return call.page(request, "EventSourceMappings", found, partial(_shown, call), lambda mapping: [mapping.arn])
 
 
 # -- the parts of a request --------------------------------------------------------------------------------

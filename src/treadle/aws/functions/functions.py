@@ -215,8 +215,4 @@ async def list_functions(call: Call, request: dict[str, Any]) -> dict[str, Any]:
             break
         after = page[-1].function_arn, page[-1].number
     found.sort(key=lambda each: each[:2])
-    answer: dict[str, Any] = {"Functions": [members for _, _, members in found[:size]]}
-    if len(found) > size:
-        last = found[size - 1]
-        answer["NextMarker"] = call.marker(request, [last[0], last[1]])
-    return answer
+    return call.page(request, "Functions", found, lambda each: each[2], lambda each: [each[0], each[1]])

@@ -129,19 +129,13 @@ async def get_layer_version_by_arn(call: Call, request: dict[str, Any]) -> dict[
 async def list_layer_versions(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """The newest first."""
     arn, size = layer_arn(call, request["LayerName"]), call.page_items(request)
-    position = call.position(request)
-    before = None if position is None else int(position[0])
-    found = [version async for version in _matching(call, arn, before, request, size + 1)]
-    answer: dict[str, Any] = {"LayerVersions": [_shown(version) for version in found[:size]]}
-    if len(found) > size:
-        answer["NextMarker"] = call.marker(request, [found[size - 1].number])
-    return answer
+    found = [version async for version in _matching(call, arn, call.after(request), request, size + 1)]
+    return call.page(request, "LayerVersions", found, _shown, lambda version: [version.number])
 
 
 async def list_layers(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """By name, each with the newest version that fits the runtime and the architecture that are asked for."""
-    store, size, position = call.backend.store, call.page_items(request), call.position(request)
-    after = None if position is None else str(position[0])
+    store, size, after = call.backend.store, call.page_items(request), call.after(request)
     found: list[LayerVersion] = []
     while len(found) <= size:
         page = await store.layer_list(layer_prefix(call), after, size + 1)
@@ -150,19 +144,16 @@ async def list_layers(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         if len(page) <= size:
             break
         after = page[-1]
-    answer: dict[str, Any] = {
-        "Layers": [
-            {
-                "LayerName": version.layer_arn.rpartition(":")[2],
-                "LayerArn": version.layer_arn,
-                "LatestMatchingVersion": _shown(version),
-            }
-            for version in found[:size]
-        ]
+    return call.page(request, "Layers", found, _with_latest, lambda version: [version.layer_arn])
+
+
+def _with_latest(version: LayerVersion) -> dict[str, Any]:
+    """A layer, with its newest version."""
+    return {
+        "LayerName": version.layer_arn.rpartition(":")[2],
+        "LayerArn": version.layer_arn,
+        "LatestMatchingVersion": _shown(version),
     }
-    if len(found) > size:
-        answer["NextMarker"] = call.marker(request, [found[size - 1].layer_arn])
-    return answer
 
 
 async def _matching(

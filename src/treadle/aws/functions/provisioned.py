@@ -76,19 +76,15 @@ async def list_provisioned_concurrency_configs(call: Call, request: dict[str, An
     named = call.named(request)
     if not call.in_folder(named.name):
         await call.latest(named)
-    position, size = call.position(request), call.page_items(request)
-    found = [
-        config for config in await _of_function(call, named) if position is None or config.qualifier > str(position[0])
-    ]
-    answer: dict[str, Any] = {
-        "ProvisionedConcurrencyConfigs": [
-            {"FunctionArn": f"{config.function_arn}:{config.qualifier}", **_shown(call, config)}
-            for config in found[:size]
-        ]
-    }
-    if len(found) > size:
-        answer["NextMarker"] = call.marker(request, [found[size - 1].qualifier])
-    return answer
+    after = call.after(request)
+    found = [config for config in await _of_function(call, named) if after is None or config.qualifier > after]
+    return call.page(
+        request,
+        "ProvisionedConcurrencyConfigs",
+        found,
+        lambda config: {"FunctionArn": f"{config.function_arn}:{config.qualifier}", **_shown(call, config)},
+        lambda config: [config.qualifier],
+    )
 
 
 async def _published(call: Call, request: dict[str, Any]) -> FunctionName:

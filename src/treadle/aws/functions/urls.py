@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
@@ -76,13 +77,9 @@ async def delete_function_url_config(call: Call, request: dict[str, Any]) -> dic
 async def list_function_url_configs(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """The function's own first, then those of its aliases."""
     named = await _function(call, request)
-    position, size = call.position(request), call.page_items(request)
-    after = None if position is None else str(position[0])
+    after, size = call.after(request), call.page_items(request)
     found = await call.backend.store.function_url_list(named.arn, after, size + 1)
-    answer: dict[str, Any] = {"FunctionUrlConfigs": [_shown(call, url) for url in found[:size]]}
-    if len(found) > size:
-        answer["NextMarker"] = call.marker(request, [found[size - 1].qualifier])
-    return answer
+    return call.page(request, "FunctionUrlConfigs", found, partial(_shown, call), lambda url: [url.qualifier])
 
 
 async def _function(call: Call, request: dict[str, Any]) -> FunctionName:

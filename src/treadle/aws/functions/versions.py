@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
@@ -78,13 +79,9 @@ async def list_versions_by_function(call: Call, request: dict[str, Any]) -> dict
     if function is not None:
         return {"Versions": [shown_of_folder(function, f"{named.arn}:{version_qualifier(LATEST)}")]}
     await call.latest(named)
-    position, size = call.position(request), call.page_items(request)
-    after = None if position is None else int(position[0])
+    after, size = call.after(request), call.page_items(request)
     found = await call.backend.store.function_versions(named.arn, after, size + 1)
-    answer: dict[str, Any] = {"Versions": [shown(version, qualified=True) for version in found[:size]]}
-    if len(found) > size:
-        answer["NextMarker"] = call.marker(request, [found[size - 1].number])
-    return answer
+    return call.page(request, "Versions", found, partial(shown, qualified=True), lambda version: [version.number])
 
 
 async def delete_version(call: Call, named: FunctionName) -> None:

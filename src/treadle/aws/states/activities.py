@@ -76,15 +76,15 @@ async def delete_activity(call: Call, request: dict[str, Any]) -> dict[str, Any]
 
 async def list_activities(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """By name."""
-    position = call.position(request)
-    after = None if position is None else position[0]
-    size = call.page_items(request.get("maxResults"))
+    after, size = call.after(request), call.page_items(request)
     found = await call.backend.store.activity_list(call.activity_arn_prefix, after, size + 1)
-    page = found[:size]
-    answer: dict[str, Any] = {"activities": [{**_created(activity), "name": activity.name} for activity in page]}
-    if len(found) > size:
-        answer["nextToken"] = call.next_token(request, [page[-1].arn])
-    return answer
+    return call.page(
+        request,
+        "activities",
+        found,
+        lambda activity: {**_created(activity), "name": activity.name},
+        lambda activity: [activity.arn],
+    )
 
 
 # -- tasks -------------------------------------------------------------------------------------------------

@@ -203,22 +203,18 @@ async def list_state_machine_aliases(call: Call, request: dict[str, Any]) -> dic
         raise machine_is_deleting(arn)
     if number is not None and await machines.version(machine_arn, number) is None:
         raise resource_does_not_exist()
-    position = call.position(request)
-    size = call.page_items(request.get("maxResults"))
-    after = None if position is None else position[0]
+    after, size = call.after(request), call.page_items(request)
     found = await call.backend.store.alias_list(machine_arn, number, after, size + 1)
-    answer: dict[str, Any] = {
-        "stateMachineAliases": [
-            {
-                "stateMachineAliasArn": qualified_arn(machine_arn, alias.name),
-                "creationDate": seconds(alias.created),
-            }
-            for alias in found[:size]
-        ]
-    }
-    if len(found) > size:
-        answer["nextToken"] = call.next_token(request, [found[size - 1].name])
-    return answer
+    return call.page(
+        request,
+        "stateMachineAliases",
+        found,
+        lambda alias: {
+            "stateMachineAliasArn": qualified_arn(machine_arn, alias.name),
+            "creationDate": seconds(alias.created),
+        },
+        lambda alias: [alias.name],
+    )
 
 
 async def delete_state_machine_alias(call: Call, request: dict[str, Any]) -> dict[str, Any]:

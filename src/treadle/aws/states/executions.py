@@ -194,23 +194,19 @@ async def list_executions(call: Call, request: dict[str, Any]) -> dict[str, Any]
     read = await _listing(call, request)
     position = call.position(request)
     before = None if position is None else (position[0], position[1])
-    size = call.page_items(request.get("maxResults"))
-    found = await read(before, size + 1)
-    page = found[:size]
-    answer: dict[str, Any] = {
-        "executions": [
-            {
-                **_common_members(execution),
-                **_child_members(execution),
-                **_through_members(execution),
-                **redrive_counts(execution),
-            }
-            for execution in page
-        ]
-    }
-    if len(found) > size:
-        answer["nextToken"] = call.next_token(request, [page[-1].listed, page[-1].id])
-    return answer
+    found = await read(before, call.page_items(request) + 1)
+    return call.page(
+        request,
+        "executions",
+        found,
+        lambda execution: {
+            **_common_members(execution),
+            **_child_members(execution),
+            **_through_members(execution),
+            **redrive_counts(execution),
+        },
+        lambda execution: [execution.listed, execution.id],
+    )
 
 
 def _child_members(execution: ExecutionRow) -> dict[str, Any]:

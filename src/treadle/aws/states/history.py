@@ -82,7 +82,7 @@ async def get_execution_history(call: Call, request: dict[str, Any]) -> dict[str
     execution = await call.execution(request["executionArn"])
     now = backend.clock.now()
     position = backend.tokens.read(call.listing, request, now)
-    size = call.page_items(request.get("maxResults"))
+    size = call.page_items(request)
     if request.get("reverseOrder", False):
         newest = await backend.store.journal_last_event(execution.id) if position is None else position[0]
         first = max(newest - size + 1, 1)

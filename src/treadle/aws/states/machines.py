@@ -282,22 +282,17 @@ async def delete_state_machine(call: Call, request: dict[str, Any]) -> dict[str,
 async def list_state_machines(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """By name (recorded: list_sms_pagination)."""
     backend = call.backend
-    position = call.position(request)
-    after = None if position is None else position[0]
-    size = call.page_items(request.get("maxResults"))
+    after, size = call.after(request), call.page_items(request)
     found = await backend.store.machine_list(call.machine_arn_prefix, after, size + 1)
-    page = found[:size]
-    answer: dict[str, Any] = {
-        "stateMachines": [
-            {
-                "stateMachineArn": machine.arn,
-                "name": machine.name,
-                "type": machine.type,
-                "creationDate": seconds(machine.created),
-            }
-            for machine in page
-        ]
-    }
-    if len(found) > size:
-        answer["nextToken"] = call.next_token(request, [page[-1].arn])
-    return answer
+    return call.page(
+        request,
+        "stateMachines",
+        found,
+        lambda machine: {
+            "stateMachineArn": machine.arn,
+            "name": machine.name,
+            "type": machine.type,
+            "creationDate": seconds(machine.created),
+        },
+        lambda machine: [machine.arn],
+    )

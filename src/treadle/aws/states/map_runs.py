@@ -81,17 +81,15 @@ async def update_map_run(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 async def list_map_runs(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Newest first."""
     execution = await call.execution(request["executionArn"])
-    position = call.position(request)
-    size = call.page_items(request.get("maxResults"))
-    before = None if position is None else position[0]
+    before, size = call.after(request), call.page_items(request)
     found = await call.backend.store.map_run_list(execution.id, before, size + 1)
-    page = found[:size]
-    answer: dict[str, Any] = {
-        "mapRuns": [{**_common_members(run), "stateMachineArn": run.machine_arn} for run in page],
-    }
-    if len(found) > size:
-        answer["nextToken"] = call.next_token(request, [page[-1].id])
-    return answer
+    return call.page(
+        request,
+        "mapRuns",
+        found,
+        lambda run: {**_common_members(run), "stateMachineArn": run.machine_arn},
+        lambda run: [run.id],
+    )
 
 
 def _common_members(run: MapRun) -> dict[str, Any]:

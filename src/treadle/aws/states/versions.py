@@ -82,22 +82,18 @@ async def list_state_machine_versions(call: Call, request: dict[str, Any]) -> di
     machine_arn = check_arn(request["stateMachineArn"], "stateMachine")
     if split_machine_arn(machine_arn)[0] != machine_arn:
         raise ApiError("InvalidArn", f"Invalid Arn: '{machine_arn}'")
-    position = call.position(request)
-    size = call.page_items(request.get("maxResults"))
-    before = None if position is None else position[0]
+    before, size = call.after(request), call.page_items(request)
     found = await call.backend.store.version_list(machine_arn, before, size + 1)
-    answer: dict[str, Any] = {
-        "stateMachineVersions": [
-            {
-                "stateMachineVersionArn": qualified_arn(machine_arn, version.number),
-                "creationDate": seconds(version.created),
-            }
-            for version in found[:size]
-        ]
-    }
-    if len(found) > size:
-        answer["nextToken"] = call.next_token(request, [found[size - 1].number])
-    return answer
+    return call.page(
+        request,
+        "stateMachineVersions",
+        found,
+        lambda version: {
+            "stateMachineVersionArn": qualified_arn(machine_arn, version.number),
+            "creationDate": seconds(version.created),
+        },
+        lambda version: [version.number],
+    )
 
 
 async def delete_state_machine_version(call: Call, request: dict[str, Any]) -> dict[str, Any]:
