@@ -23,6 +23,7 @@ def correct(service: str) -> None:
 _CORRECTIONS: Mapping[str, tuple[str, ...]] = {
     "cloudformation": ("stacks.cloudformation",),
     "connect": ("connect",),
+    "dynamodb": ("streams",),
     "events": ("connections", "events"),
     "logs": ("logs",),
     "s3": ("s3",),
@@ -33,10 +34,11 @@ _CORRECTIONS: Mapping[str, tuple[str, ...]] = {
 """By service: modules of this package with a function `correct`."""
 
 _FIRST: Mapping[str, tuple[str, ...]] = {
-    "cloudformation": ("events", "logs", "s3", "sns"),
+    "cloudformation": ("dynamodb", "events", "logs", "s3", "sns"),
+    "dynamodbstreams": ("dynamodb",),
     "events": ("logs", "sns"),
     "s3": ("events", "sns"),
 }
-"""What a service delivers to inside moto, nobody having asked for it yet."""
+"""What a service makes, reads or delivers to inside moto, nobody having asked for it yet."""
 
 _done: set[str] = set()
