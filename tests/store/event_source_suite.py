@@ -67,6 +67,21 @@ class EventSourceSuite:
         assert not await store.mapping_delete(mapping().arn)
         assert await store.mapping_get(mapping().arn) is None
 
+    async def test_a_position_is_kept_and_goes_with_its_mapping(self, store: Store, reopen: Reopen) -> None:
+        await store.mapping_create(mapping())
+        await store.mapping_create(mapping("2"))
+        assert await store.mapping_position_get(mapping().arn) is None
+        for position in ('{"é":1}', '{"é":2}'):
+            await store.mapping_position_put(mapping().arn, position)
+        await store.mapping_replace(mapping(enabled=False))
+        store = await reopen(store)
+        assert await store.mapping_position_get(mapping().arn) == '{"é":2}'
+        assert await store.mapping_position_get(MAPPINGS + "2") is None
+        await store.mapping_delete(mapping().arn)
+        await store.mapping_position_put(mapping().arn, "{}")  # by a reader that has not heard of it yet
+        await store.mapping_create(mapping())
+        assert await store.mapping_position_get(mapping().arn) is None
+
     async def test_mapping_list(self, store: Store) -> None:
         other = mapping("3", function_arn=PREFIX + "other", source_arn=QUEUES + "1")
         elsewhere = mapping(arn=MAPPINGS.replace("us-east-1", "eu-west-1") + "4", source_arn=QUEUES + "4")

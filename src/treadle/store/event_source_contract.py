@@ -72,6 +72,15 @@ class EventSourceStore(Protocol):
         by ARN: all, or those of this function, of this source, or both."""
         ...
 
+    async def mapping_position_get(self, arn: str) -> str | None:
+        """Where the mapping stands in its stream; None: nobody has said yet, or there is no such mapping."""
+        ...
+
+    async def mapping_position_put(self, arn: str, position: str) -> None:
+        """`position`: JSON text, in place of what was said before. It goes with its mapping, and is nothing if that is
+        not there."""
+        ...
+
     # -- URLs of functions ---------------------------------------------------------------------------------
 
     async def function_url_create(self, url: FunctionUrl) -> None:

@@ -25,6 +25,14 @@ WHERE arn > :after AND arn >= :arn_prefix AND substr(arn, 1, length(:arn_prefix)
 ORDER BY arn
 LIMIT :limit;
 
+-- name: mapping_position_get
+SELECT position FROM event_source_position WHERE mapping_arn = :arn;
+
+-- name: mapping_position_put
+INSERT INTO event_source_position (mapping_arn, position)
+SELECT arn, :position FROM event_source_mapping WHERE arn = :arn
+ON CONFLICT (mapping_arn) DO UPDATE SET position = excluded.position;
+
 -- name: function_url_insert
 INSERT INTO function_url (id, function_arn, qualifier, settings, created, modified)
 VALUES (:id, :function_arn, :qualifier, :settings, :created, :modified);

@@ -50,6 +50,14 @@ class EventSourceTables(Connections):
         )
         return [struct_of(EventSourceMapping, row) for row in rows]
 
+    async def mapping_position_get(self, arn: str) -> str | None:
+        rows = await self.read("mapping_position_get", arn=arn)
+        return rows[0][0] if rows else None
+
+    async def mapping_position_put(self, arn: str, position: str) -> None:
+        row = {"arn": arn, "position": position}
+        await self.write(lambda connection: connection.execute(STATEMENTS["mapping_position_put"], row))
+
     # -- URLs of functions ---------------------------------------------------------------------------------
 
     async def function_url_create(self, url: FunctionUrl) -> None:
