@@ -358,7 +358,7 @@ async def _lambda(
     attempts = Attempts(invocations, Targets(outside.services, workflows.in_process), clock, limits)
     deliveries = Deliveries(store, attempts, clock, limits)
     events = EventIntake(functions.local, deliveries)
-    sources = EventSources(store, functions.local, outside.services, limits)
+    sources = EventSources(store, functions.local, outside.services, deliveries.post, clock, limits)
     service = await function_service.function_service(
         store=store,
         functions=functions.local,

@@ -188,7 +188,7 @@ class Called:
 
 
 class FakeInvoker:
-    """Implements `queue_source.Invoker`."""
+    """Implements `source.Invoker`."""
 
     def __init__(self) -> None:
         self.there = True

@@ -10,8 +10,10 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from treadle.clock import SystemClock
+from treadle.deliveries.contract import Message
 from treadle.deliveries.event_sources import EventSources
-from treadle.deliveries.queue_source import SourceSettings
+from treadle.deliveries.source import SourceSettings
 from treadle.limits import Limits
 from treadle.store.event_source_contract import EventSourceMapping
 from treadle.store.sqlite.store import SqliteStore
@@ -39,7 +41,10 @@ class World:
         self.store = store
         self.queue = queue
         self.functions = FakeInvoker()
-        self.sources = EventSources(store, self.functions, queue.calls, limits)
+        self.sources = EventSources(store, self.functions, queue.calls, self._post, SystemClock(), limits)
+
+    async def _post(self, target: str, message: Message) -> None:
+        raise AssertionError("queues tell nobody of failures")
 
 
 Make = Callable[..., World]

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from treadle.deliveries.queue_events import compile_filter
-from treadle.deliveries.queue_source import Assignment, Queue, QueueReader, SourceSettings
+from treadle.deliveries.queue_source import Queue, QueueReader
+from treadle.deliveries.source import Assignment, SourceSettings
 from treadle.functions.contract import FunctionThrottled
 from treadle.limits import Limits
 
@@ -168,6 +169,45 @@ async def test_a_group_of_which_a_batch_is_under_way_is_left_alone(begin: Begin)
     await queue.until(lambda: "other" not in queue.left)
     assert work.functions.waiting == 0
     first.answer()
+
+
+class SlowToAnswer(FakeQueue):
+    """Messages are deleted some time before it says so."""
+
+    answers: asyncio.Event
+
+    async def _DeleteMessageBatch(self, members: dict[str, Any]) -> dict[str, Any]:  # noqa: N802 - SQS's name
+        answer = await super()._DeleteMessageBatch(members)
+        await self.wake()
+        await self.answers.wait()
+        return answer
+
+
+async def test_the_next_of_a_group_may_come_before_its_queue_says_that_the_last_is_deleted(begin: Begin) -> None:
+    queue = SlowToAnswer("orders.fifo")
+    queue.answers = asyncio.Event()
+    await queue.put("one", "two", group="a")
+    work = begin(queue, batch_size=1)
+    (await work.functions.next()).answer()
+    call = await work.functions.next()
+    assert (call.bodies, queue.left) == (["two"], ["two"])
+    queue.answers.set()
+    call.answer()
+    await queue.until(lambda: not queue.left)
+
+
+async def test_a_group_goes_on_when_no_filter_wants_its_first(begin: Begin) -> None:
+    queue = FakeQueue("orders.fifo")
+    await queue.put("{}", group="a")
+    await queue.put('{"n": 1}', group="b")
+    work = begin(queue, filters=('{"body": {"n": [1, 2]}}',))
+    first = await work.functions.next()
+    await queue.put('{"n": 2}', group="a")
+    second = await work.functions.next()
+    assert (first.bodies, second.bodies) == (['{"n": 1}'], ['{"n": 2}'])
+    first.answer()
+    second.answer()
+    await queue.until(lambda: not queue.left)
 
 
 async def test_a_batch_is_cut_where_an_event_would_be_too_large(begin: Begin) -> None:

@@ -11,30 +11,34 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Protocol
 
 import msgspec
 from msgspec import Struct
 
+from treadle.clock import Clock
 from treadle.deliveries.queue_events import compile_filter
-from treadle.deliveries.queue_source import (
-    MESSAGES_AT_ONCE,
-    Assignment,
-    Invoker,
-    Queue,
-    QueueReader,
-    SourceSettings,
-)
-from treadle.deliveries.targets import Arn
+from treadle.deliveries.queue_source import MESSAGES_AT_ONCE, Queue, QueueReader
+from treadle.deliveries.source import Assignment, Invoker, SourceSettings
+from treadle.deliveries.stream_batches import Post, Surroundings
+from treadle.deliveries.stream_source import StreamReader
+from treadle.deliveries.table_stream import StreamGone, TableStream
+from treadle.deliveries.targets import Arn, kind_of
 from treadle.limits import Limits
 from treadle.neighbours.contract import NeighbourUnavailable
 from treadle.neighbours.directory import UnknownNeighbour
+from treadle.neighbours.event_patterns import Matches, compile_pattern
 from treadle.store.event_source_contract import EventSourceMapping, EventSourceStore
 from treadle.tasks.contract import ServiceFault
 from treadle.tasks.service_calls import ServiceCalls
 
 _PAGE = 1_000
+_LEAST_RECORD_AGE = 60
+"""Seconds (Lambda API reference, MaximumRecordAgeInSeconds)."""
+_TABLE_STREAM = re.compile(r"table/[^/]+/stream/[^/]+")
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +52,8 @@ class Reader(Protocol):
 
     assignment: Assignment
     problem: str | None
+    looked: asyncio.Event
+    """Set when it misses nothing any more, or knows why it cannot read."""
 
     async def run(self) -> None: ...
 
@@ -59,13 +65,19 @@ class Reader(Protocol):
 class Source(Struct, frozen=True):
     """A kind of source."""
 
-    open: Callable[[EventSources, str, Assignment], Reader]
-    """The reader of the source of this ARN."""
+    open: Callable[[EventSources, EventSourceMapping, Assignment], Reader]
+    """The reader for a mapping."""
+    is_one: Callable[[str], bool]
+    """Whether the resource of an ARN of the service can be read."""
+    compile_filter: Callable[[str], Matches]
+    """Of the text of a pattern, for its records. Raises PatternError."""
     check: Callable[[EventSources, str, SourceSettings, int | None], Awaitable[None]]
     """Whether a mapping with such settings can read the source of this ARN, for a function with this time-out (None: it
     was not set). Raises SourceUnusable."""
     batch_size: int
     """Unless the mapping says."""
+    duplicate: str
+    """Lambda's text about a second mapping of the same `source` and `function`."""
     takes: frozenset[str]
     """Members of CreateEventSourceMapping and UpdateEventSourceMapping that mean something for it, beside those that
     every mapping has."""
@@ -78,29 +90,44 @@ def settings_of(mapping: EventSourceMapping) -> SourceSettings:
 def source_of(arn: str) -> Source | None:
     """The kind of source that an ARN names; None: it cannot be one here."""
     read = Arn.read(arn)
-    return None if read is None or not (read.region and read.account) else SOURCES.get(read.service)
+    if read is None or not (read.region and read.account):
+        return None
+    source = SOURCES.get(read.service)
+    return source if source is not None and source.is_one(read.resource) else None
 
 
 class _Following(Struct):
     """A mapping at work."""
 
+    source_arn: str
     reader: Reader
     task: asyncio.Task[None]
     stopping: bool = False
 
 
 class EventSources:
-    def __init__(self, store: EventSourceStore, functions: Invoker, services: ServiceCalls, limits: Limits) -> None:
+    def __init__(
+        self,
+        store: EventSourceStore,
+        functions: Invoker,
+        services: ServiceCalls,
+        post: Post,
+        clock: Clock,
+        limits: Limits,
+    ) -> None:
+        """`post`: as that of `Deliveries`."""
         self.functions = functions
         self.services = services
+        self.post = post
+        self.clock = clock
         self.limits = limits
-        self._store = store
+        self.store = store
         self._following: dict[str, _Following] = {}
 
     async def open(self) -> None:
         """Go on with all mappings that are enabled."""
         after: str | None = None
-        while mappings := await self._store.mapping_list("arn:", after, _PAGE):
+        while mappings := await self.store.mapping_list("arn:", after, _PAGE):
             for mapping in mappings:
                 self.follow(mapping)
             after = mappings[-1].arn
@@ -118,21 +145,28 @@ class EventSources:
         if not mapping.enabled:
             self.forget(mapping.arn)
             return
+        source = source_of(mapping.source_arn)
+        if source is None:  # of a later version of Treadle
+            _log.error("event source mapping %s: nothing reads %s", mapping.arn, mapping.source_arn)
+            return
         settings = settings_of(mapping)
-        filters = [compile_filter(pattern) for pattern in settings.filters]
+        filters = [source.compile_filter(pattern) for pattern in settings.filters]
         assignment = Assignment(mapping.function_arn, settings, filters)
         if following is not None and not following.task.done():
             following.reader.assignment, following.stopping = assignment, False
             following.reader.go_on()
             return
-        source = source_of(mapping.source_arn)
-        if source is None:  # of a later version of Treadle
-            _log.error("event source mapping %s: nothing reads %s", mapping.arn, mapping.source_arn)
-            return
-        reader = source.open(self, mapping.source_arn, assignment)
+        reader = source.open(self, mapping, assignment)
         task = asyncio.create_task(reader.run())
-        self._following[mapping.arn] = _Following(reader, task)
+        self._following[mapping.arn] = _Following(mapping.source_arn, reader, task)
         task.add_done_callback(lambda done: self._ended(mapping.arn, done))
+
+    async def begun(self, arn: str) -> None:
+        """Wait until the mapping misses nothing any more, or until it is known why it does not work, or for a while."""
+        following = self._following.get(arn)
+        if following is not None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(following.reader.looked.wait(), self.limits.event_source_pause_seconds)
 
     def forget(self, arn: str) -> None:
         """The mapping was disabled, or is gone."""
@@ -152,6 +186,14 @@ class EventSources:
         following = self._following.get(mapping.arn)
         return None if following is None else following.reader.problem
 
+    def reads(self, source_arn: str, function_arn: str) -> bool:
+        """Whether a mapping that is at work brings the records of this source to this function."""
+        return any(
+            each.source_arn == source_arn and each.reader.assignment.function_arn == function_arn
+            for each in self._following.values()
+            if not each.stopping
+        )
+
     @property
     def crowded(self) -> bool:
         """Whether so many readers wait in polls that others would find no connection."""
@@ -168,8 +210,8 @@ class EventSources:
 # -- queues ------------------------------------------------------------------------------------------------
 
 
-def _open_queue(sources: EventSources, arn: str, assignment: Assignment) -> Reader:
-    queue = Queue(arn, sources.services)
+def _open_queue(sources: EventSources, mapping: EventSourceMapping, assignment: Assignment) -> Reader:
+    queue = Queue(mapping.source_arn, sources.services)
     return QueueReader(queue, assignment, sources.functions, sources.limits, lambda: sources.crowded)
 
 
@@ -199,12 +241,85 @@ async def _check_queue(sources: EventSources, arn: str, settings: SourceSettings
         )
 
 
+# -- streams -----------------------------------------------------------------------------------------------
+
+
+def _open_stream(sources: EventSources, mapping: EventSourceMapping, assignment: Assignment) -> Reader:
+    around = Surroundings(sources.functions, sources.post, sources.clock, sources.limits)
+    return StreamReader(
+        lambda arn: TableStream(arn, sources.services),
+        mapping.source_arn,
+        assignment,
+        _Positions(sources.store, mapping.arn),
+        around,
+        lambda arn: sources.reads(arn, mapping.function_arn),
+    )
+
+
+class _Positions(Struct, frozen=True):
+    """Implements `stream_source.Positions`."""
+
+    store: EventSourceStore
+    mapping_arn: str
+
+    async def get(self) -> str | None:
+        return await self.store.mapping_position_get(self.mapping_arn)
+
+    async def put(self, text: str) -> None:
+        await self.store.mapping_position_put(self.mapping_arn, text)
+
+
+async def _check_stream(sources: EventSources, arn: str, settings: SourceSettings, timeout_seconds: int | None) -> None:
+    if not settings.starting_position:
+        raise SourceUnusable(
+            "1 validation error detected: Value null at 'startingPosition' failed to satisfy constraint: "
+            "Member must not be null."
+        )
+    if settings.starting_position not in ("TRIM_HORIZON", "LATEST"):
+        raise SourceUnusable("The StartingPosition of a stream of DynamoDB is TRIM_HORIZON or LATEST.")
+    if 0 <= settings.record_age_seconds < _LEAST_RECORD_AGE:
+        raise SourceUnusable(f"MaximumRecordAgeInSeconds is -1 or at least {_LEAST_RECORD_AGE}.")
+    target = settings.on_failure
+    if target and (kind_of(target) not in ("sqs", "sns") or target.endswith(".fifo")):
+        raise SourceUnusable(f"The destination ARN {target} is invalid: it must be a standard queue or topic.")
+    try:
+        await TableStream(arn, sources.services).shards()
+    except StreamGone as error:
+        raise SourceUnusable(str(error)) from error
+    except (ServiceFault, NeighbourUnavailable, UnknownNeighbour) as error:
+        raise SourceUnusable(f"Error occurred while DescribeStream. {error}") from error
+
+
 SOURCES: Mapping[str, Source] = {
     "sqs": Source(
         open=_open_queue,
+        is_one=lambda resource: True,
+        compile_filter=compile_filter,
         check=_check_queue,
         batch_size=10,
+        duplicate='An event source mapping with SQS arn (" {source} ") and function (" {function} ") already exists.',
         takes=frozenset({"FunctionResponseTypes", "MaximumBatchingWindowInSeconds", "ScalingConfig"}),
+    ),
+    "dynamodb": Source(
+        open=_open_stream,
+        is_one=lambda resource: _TABLE_STREAM.fullmatch(resource) is not None,
+        compile_filter=compile_pattern,
+        check=_check_stream,
+        batch_size=100,
+        duplicate='The event source arn (" {source} ") and function (" {function} ") provided mapping already exists.',
+        takes=frozenset(
+            {
+                "BisectBatchOnFunctionError",
+                "DestinationConfig",
+                "FunctionResponseTypes",
+                "MaximumBatchingWindowInSeconds",
+                "MaximumRecordAgeInSeconds",
+                "MaximumRetryAttempts",
+                "ParallelizationFactor",
+                "StartingPosition",
+                "TumblingWindowInSeconds",
+            }
+        ),
     ),
 }
 """The kinds of sources, by the service in their ARNs."""

@@ -28,22 +28,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
-from contextlib import asynccontextmanager, suppress
-from typing import Any, Protocol
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
 from uuid import uuid4
 
 from msgspec import Struct
 
 from treadle.deliveries.queue_events import failed_items, record_of
+from treadle.deliveries.source import EVENT, FIRST_PAUSE_SECONDS, Assignment, Invoker, Troubles
 from treadle.deliveries.targets import Arn
 from treadle.document import encode
-from treadle.functions.contract import FunctionNotFound, FunctionThrottled, Invocation
+from treadle.functions.contract import FunctionNotFound, FunctionThrottled
 from treadle.functions.created import FunctionArn
 from treadle.limits import Limits
 from treadle.neighbours.contract import NeighbourUnavailable
-from treadle.neighbours.directory import UnknownNeighbour
-from treadle.neighbours.event_patterns import Matches
 from treadle.tasks.contract import ServiceFault
 from treadle.tasks.service_calls import ServiceCalls
 from treadle.tasks.service_models import load
@@ -51,42 +50,8 @@ from treadle.tasks.service_models import load
 MESSAGES_AT_ONCE = 10
 """The most that ReceiveMessage gives and DeleteMessageBatch takes."""
 _DELETE_TRIES = 5
-_FIRST_PAUSE_SECONDS = 0.1
-_EVENT = ('{"Records":[', "]}")
 
 _log = logging.getLogger(__name__)
-
-Troubles = (ServiceFault, NeighbourUnavailable, UnknownNeighbour)
-"""What a call of a queue's service raises."""
-
-
-class SourceSettings(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the store keeps as the settings of a mapping."""
-
-    batch_size: int = 10
-    window_seconds: int = 0
-    filters: list[str] = []
-    """Event patterns; a message goes to the function if one of them matches, or if there are none."""
-    report_failures: bool = False
-    """The function's answer says which messages of a batch have failed."""
-    concurrency: int | None = None
-    """Batches under way at once; None: as the limits have it."""
-
-
-class Invoker(Protocol):
-    """The functions, as far as event sources need them."""
-
-    async def exists(self, function_arn: str) -> bool: ...
-
-    async def invoke(self, name: str, payload: bytes, *, function_arn: str) -> Invocation: ...
-
-
-class Assignment(Struct, frozen=True):
-    """What a reader is to do, as its mapping says."""
-
-    function_arn: str
-    settings: SourceSettings
-    filters: Sequence[Matches]
 
 
 class _Received(Struct, frozen=True):
@@ -178,6 +143,9 @@ class QueueReader:
         """It may be replaced at any time: the next batch goes by it."""
         self.problem: str | None = None
         """Why nothing is delivered now."""
+        self.looked = asyncio.Event()
+        """A queue keeps its messages: there is nothing to miss."""
+        self.looked.set()
         self._queue = queue
         self._functions = functions
         self._limits = limits
@@ -251,7 +219,7 @@ class QueueReader:
         if problem != self.problem:
             _log.warning("event source %s: %s", self._queue.arn.text, problem)
         self.problem = problem
-        await self._pause(min(2**self._troubles * _FIRST_PAUSE_SECONDS, self._limits.event_source_pause_seconds))
+        await self._pause(min(2**self._troubles * FIRST_PAUSE_SECONDS, self._limits.event_source_pause_seconds))
         self._troubles = min(self._troubles + 1, 30)
 
     async def _pause(self, seconds: float) -> None:
@@ -298,7 +266,7 @@ class QueueReader:
             self._idle = 0
         elif wait == 0 or given:
             # A poll that did not wait, or gave only what belongs to groups that are busy.
-            pause = min(2**self._idle * _FIRST_PAUSE_SECONDS, self._limits.event_source_idle_seconds, longest)
+            pause = min(2**self._idle * FIRST_PAUSE_SECONDS, self._limits.event_source_idle_seconds, longest)
             self._idle = min(self._idle + 1, 30)
             await self._pause(pause)
         return messages
@@ -312,26 +280,37 @@ class QueueReader:
 
     async def _deliver(self, messages: list[_Received]) -> None:
         assignment = self.assignment
-        async with self._holding(messages):
-            wanted = [message for message in messages if _is_wanted(message, assignment.filters)]
-            await self._delete([message for message in messages if message not in wanted])
+        with self._holding() as hold:
+            left = [message for message in messages if assignment.wants(message.record)]
+            hold(left)
+            await self._delete([message for message in messages if message not in left])
             broken: set[str] = set()
-            for part in self._parts(wanted):
+            for part in self._parts(left):
+                left = left[len(part) :]
                 batch = [message for message in part if message.group not in broken]
                 if not batch:
                     continue
                 failed = await self._invoke(assignment, batch)
                 broken.update(message.group for message in batch if message.id in failed and message.group is not None)
+                hold(left)
                 await self._delete([message for message in batch if message.id not in failed])
 
-    @asynccontextmanager
-    async def _holding(self, messages: Sequence[_Received]) -> AsyncIterator[None]:
-        groups = {message.group for message in messages if message.group is not None}
-        self._busy |= groups
+    @contextmanager
+    def _holding(self) -> Iterator[Callable[[Sequence[_Received]], None]]:
+        """Gives a function that is told which messages are still to be delivered: their groups are busy, and no others.
+        It is told before messages are deleted, because with that the queue gives out the next of their group."""
+        held: set[str] = set()
+
+        def hold(messages: Sequence[_Received]) -> None:
+            nonlocal held
+            self._busy -= held
+            held = {message.group for message in messages if message.group is not None}
+            self._busy |= held
+
         try:
-            yield
+            yield hold
         finally:
-            self._busy -= groups
+            hold(())
 
     def _parts(self, messages: Sequence[_Received]) -> Iterator[list[_Received]]:
         """Each small enough for one event."""
@@ -339,7 +318,7 @@ class QueueReader:
         size = 0
         for message in messages:
             more = len(message.text.encode()) + 1
-            if part and size + more > self._limits.function_request_bytes - len("".join(_EVENT)):
+            if part and size + more > self._limits.function_request_bytes - len("".join(EVENT)):
                 yield part
                 part, size = [], 0
             part.append(message)
@@ -350,14 +329,14 @@ class QueueReader:
     async def _invoke(self, assignment: Assignment, messages: Sequence[_Received]) -> Collection[str]:
         """The ids of the messages that have failed."""
         ids = {message.id for message in messages}
-        event = _EVENT[0] + ",".join(message.text for message in messages) + _EVENT[1]
+        event = EVENT[0] + ",".join(message.text for message in messages) + EVENT[1]
         name = FunctionArn.read(assignment.function_arn).name
         try:
             invocation = await self._functions.invoke(name, event.encode(), function_arn=assignment.function_arn)
         except FunctionNotFound:
             return ids
         except FunctionThrottled:
-            await asyncio.sleep(_FIRST_PAUSE_SECONDS)  # the reader has less room meanwhile
+            await asyncio.sleep(FIRST_PAUSE_SECONDS)  # the reader has less room meanwhile
             return ids
         if invocation.function_error is not None:
             return ids
@@ -375,13 +354,9 @@ class QueueReader:
                     _log.warning("event source %s: %s", self._queue.arn.text, error)
                 if not left:
                     break
-                await asyncio.sleep(2**attempt * _FIRST_PAUSE_SECONDS)
+                await asyncio.sleep(2**attempt * FIRST_PAUSE_SECONDS)
 
 
 def _tens(messages: Sequence[_Received]) -> Iterator[Sequence[_Received]]:
     for at in range(0, len(messages), MESSAGES_AT_ONCE):
         yield messages[at : at + MESSAGES_AT_ONCE]
-
-
-def _is_wanted(message: _Received, filters: Sequence[Matches]) -> bool:
-    return not filters or any(matches(message.record) for matches in filters)

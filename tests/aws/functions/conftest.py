@@ -95,12 +95,12 @@ async def aws(
     functions = LocalFunctions(options, created)
     await functions.start()
     calls = neighbour.calls
-    sources = EventSources(store, functions, calls, limits)
-    await sources.open()
     invocations = Invocations(functions, created, store, clock, limits)
     attempts = Attempts(invocations, Targets(calls, FakeStepFunctions()), clock, limits)
     deliveries = Deliveries(store, attempts, clock, limits)
     await deliveries.start()
+    sources = EventSources(store, functions, calls, deliveries.post, clock, limits)
+    await sources.open()
     service = await function_service(
         store=store,
         functions=functions,
@@ -112,6 +112,6 @@ async def aws(
         limits=limits,
     )
     yield Lambda(service, functions, created, options.folder)
-    await deliveries.close()
     await sources.close()
+    await deliveries.close()
     await functions.close()

@@ -20,8 +20,7 @@ from treadle.aws.functions.call import Call
 from treadle.aws.functions.names import FunctionName, read_name
 from treadle.aws.functions.tag_rules import check_tags
 from treadle.deliveries.event_sources import Source, SourceUnusable, settings_of, source_of
-from treadle.deliveries.queue_events import compile_filter
-from treadle.deliveries.queue_source import SourceSettings
+from treadle.deliveries.source import SourceSettings
 from treadle.deliveries.targets import Arn
 from treadle.functions.created import settings_of as settings_of_function
 from treadle.neighbours.event_patterns import PatternError
@@ -31,7 +30,9 @@ from treadle.store.event_source_contract import EventSourceMapping
 _EVERY_MAPPING = frozenset({"BatchSize", "Enabled", "EventSourceArn", "FilterCriteria", "FunctionName", "Tags", "UUID"})
 _LATER = frozenset({"KMSKeyArn", "LoggingConfig", "MetricsConfig", "ProvisionedPollerConfig"})
 """Members that sources may have on Lambda, and not here."""
-_SOURCES_ELSEWHERE = frozenset({"dynamodb", "kafka", "kinesis", "mq", "rds"})
+_ONLY = {"ParallelizationFactor": 1, "TumblingWindowInSeconds": 0}
+"""Members that streams may have on Lambda, and that have this value here."""
+_SOURCES_ELSEWHERE = frozenset({"kafka", "kinesis", "mq", "rds"})
 """Services that are event sources on Lambda. (`rds` is what DocumentDB is called in ARNs.)"""
 _ARN = re.compile(r"arn:[a-z-]+:lambda:[^:]+:[^:]+:event-source-mapping:[0-9a-fA-F-]{36}")
 _USER = "USER_INITIATED"
@@ -63,8 +64,9 @@ async def create_event_source_mapping(call: Call, request: dict[str, Any]) -> di
         try:
             await backend.store.mapping_create(mapping)
         except Conflict as error:
-            raise await _duplicate(call, mapping, named) from error
+            raise await _duplicate(call, source, mapping, named) from error
         backend.sources.follow(mapping)
+    await backend.sources.begun(mapping.arn)
     return _shown(call, mapping, "Creating")
 
 
@@ -94,7 +96,7 @@ async def update_event_source_mapping(call: Call, request: dict[str, Any]) -> di
         try:
             await backend.store.mapping_replace(mapping)
         except Conflict as error:
-            raise await _duplicate(call, mapping, named) from error
+            raise await _duplicate(call, source, mapping, named) from error
         backend.sources.follow(mapping)
     if mapping.enabled == known.enabled:
         return _shown(call, mapping, "Updating")
@@ -151,7 +153,8 @@ def _source(call: Call, request: dict[str, Any]) -> tuple[str, Source]:
     source = source_of(arn)
     if source is None:
         if read.service in _SOURCES_ELSEWHERE:
-            raise not_implemented(f"event sources of the service '{read.service}': there are queues (sqs) only")
+            there = "there are queues (sqs) and streams of tables (dynamodb) only"
+            raise not_implemented(f"event sources of the service '{read.service}': {there}")
         raise _invalid("Unrecognized event source.")
     if read.region != call.caller.region:
         raise _invalid(f"The event source {arn} must be in the region of the function, {call.caller.region}.")
@@ -174,14 +177,18 @@ def _settings(call: Call, request: dict[str, Any], source: Source, known: Source
         if member in _LATER:
             raise not_implemented(f"the member {member} of event source mappings")
         raise _invalid(f"{member} is not supported for event sources of this kind.")
+    for member, only in _ONLY.items():
+        if request.get(member, only) != only:
+            raise not_implemented(f"a {member} other than {only}")
     filters = known.filters
     if "FilterCriteria" in request:
-        filters = [_pattern(each) for each in request["FilterCriteria"].get("Filters", [])]
+        filters = [_pattern(source, each) for each in request["FilterCriteria"].get("Filters", [])]
     most = call.backend.limits.event_source_filters
     if len(filters) > most:
         raise _invalid(f"An event source mapping has at most {most} filters.")
     responses = request.get("FunctionResponseTypes")
     scaling = request.get("ScalingConfig")
+    destinations = request.get("DestinationConfig")
     return replace(
         known,
         batch_size=request.get("BatchSize", known.batch_size),
@@ -189,18 +196,30 @@ def _settings(call: Call, request: dict[str, Any], source: Source, known: Source
         filters=filters,
         report_failures=known.report_failures if responses is None else bool(responses),
         concurrency=known.concurrency if scaling is None else scaling.get("MaximumConcurrency"),
+        starting_position=request.get("StartingPosition", known.starting_position),
+        retries=request.get("MaximumRetryAttempts", known.retries),
+        record_age_seconds=request.get("MaximumRecordAgeInSeconds", known.record_age_seconds),
+        bisect=request.get("BisectBatchOnFunctionError", known.bisect),
+        on_failure=known.on_failure if destinations is None else _on_failure(destinations),
     )
+
+
+def _on_failure(destinations: dict[str, Any]) -> str:
+    """Raises InvalidParameterValueException."""
+    if not _is_empty(destinations.get("OnSuccess", {})):
+        raise _invalid("OnSuccess is not supported for event source mappings.")
+    return str(destinations.get("OnFailure", {}).get("Destination", ""))
 
 
 def _is_empty(value: Any) -> bool:
     return all(map(_is_empty, value.values())) if isinstance(value, dict) else value in ("", [])
 
 
-def _pattern(given: dict[str, Any]) -> str:
+def _pattern(source: Source, given: dict[str, Any]) -> str:
     """Raises InvalidParameterValueException."""
     pattern = str(given.get("Pattern", ""))
     try:
-        compile_filter(pattern)
+        source.compile_filter(pattern)
     except PatternError as error:
         raise _invalid(f"Invalid filter pattern definition. ({error})") from error
     return pattern
@@ -226,15 +245,13 @@ async def _room(call: Call) -> None:
         raise _invalid(f"There are {most} event source mappings, which is the most that there may be.")
 
 
-async def _duplicate(call: Call, mapping: EventSourceMapping, named: FunctionName) -> ApiError:
+async def _duplicate(call: Call, source: Source, mapping: EventSourceMapping, named: FunctionName) -> ApiError:
     others = await call.backend.store.mapping_list(
         _arn(call, ""), None, 1, function_arn=mapping.function_arn, source_arn=mapping.source_arn
     )
     uuid = others[0].arn.rpartition(":")[2] if others else ""
-    text = (
-        f'An event source mapping with SQS arn (" {mapping.source_arn} ") and function (" {named.name} ") already '
-        f"exists. Please update or delete the existing mapping with UUID {uuid}"
-    )
+    known = source.duplicate.format(source=mapping.source_arn, function=named.name)
+    text = f"{known} Please update or delete the existing mapping with UUID {uuid}"
     return ApiError("ResourceConflictException", text)
 
 
@@ -264,7 +281,20 @@ def _shown(call: Call, mapping: EventSourceMapping, state: str | None = None) ->
         shown["FilterCriteria"] = {"Filters": [{"Pattern": pattern} for pattern in settings.filters]}
     if settings.concurrency is not None:
         shown["ScalingConfig"] = {"MaximumConcurrency": settings.concurrency}
+    if settings.starting_position:
+        shown |= _shown_of_stream(settings)
     problem = sources.problem(mapping)
     if problem is not None and state is None:
         shown["LastProcessingResult"] = f"PROBLEM: {problem}"
     return shown
+
+
+def _shown_of_stream(settings: SourceSettings) -> dict[str, Any]:
+    return {
+        "StartingPosition": settings.starting_position,
+        "BisectBatchOnFunctionError": settings.bisect,
+        "DestinationConfig": {"OnFailure": {"Destination": settings.on_failure} if settings.on_failure else {}},
+        "MaximumRecordAgeInSeconds": settings.record_age_seconds,
+        "MaximumRetryAttempts": settings.retries,
+        **_ONLY,
+    }
