@@ -144,9 +144,6 @@ class Ledger:
         records = await self._store.job_records_list(kind, parent, before, limit)
         return [(record.number, _decode(record.content)) for record in records]
 
-    def log_path(self, job: Job, part: Part) -> str:
-        return str(self._runner.log_path(part.work.service, _log_name(job, part)))
-
     # -- running -------------------------------------------------------------------------------------------
 
     def _run(self, job: Job) -> None:
