@@ -245,8 +245,7 @@ def succeeded(api: Api, run: str) -> Iterator[dict[str, Any]]:
 def test_each_row_once_after_kills(tmp_path: Path) -> None:
     """From S3 to S3; moto outlives the server."""
     folder = prepared(tmp_path)
-    keep = {"TREADLE_LIMIT_NEIGHBOUR_SURVIVAL_SECONDS": "60"}
-    with Server(folder, **keep) as server:
+    with Server(folder, TREADLE_LIMIT_NEIGHBOUR_SURVIVAL_SECONDS="60") as server:
         s3 = s3_of(server)
         s3.create_bucket(Bucket="data", CreateBucketConfiguration={"LocationConstraint": REGION})
         s3.put_object(Bucket="data", Key="rows.csv", Body=rows(ROWS))
@@ -254,7 +253,7 @@ def test_each_row_once_after_kills(tmp_path: Path) -> None:
         run = map_run(server.api(), execution)
         _kill_at(server, run, ROWS // (KILLS + 1))
     for number in range(2, KILLS + 1):
-        with Server(folder, **keep) as server:
+        with Server(folder, TREADLE_LIMIT_NEIGHBOUR_SURVIVAL_SECONDS="60") as server:
             _kill_at(server, run, number * ROWS // (KILLS + 1))
     with Server(folder) as server:
         ended = ended_execution(server.api(), execution)

@@ -80,11 +80,14 @@ WHERE m.arn = :arn
 GROUP BY e.status;
 
 
+-- name: map_run_keys
+SELECT id, machine, revision FROM map_run WHERE arn = :arn;
+
 -- name: child_insert
 INSERT INTO execution (
-    id, arn, name, machine, revision, status, started, stopped, wake, error, cause, output, map_run, child, items
+    id, arn, name, status, started, stopped, wake, error, cause, output, child, items, map_run, machine, revision
 )
-SELECT ?1, ?2, ?3, machine, revision, ?4, ?5, ?6, ?7, ?8, ?9, ?10, id, ?12, ?13 FROM map_run WHERE arn = ?11;
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: child_places
 SELECT e.child, e.items, e.status, e.id, e.status <> 'RUNNING' AND e.wake IS NOT NULL

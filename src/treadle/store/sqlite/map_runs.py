@@ -20,7 +20,7 @@ _NEWEST = (_LAST, _LAST)
 
 _created = attrgetter(
     *("id", "arn", "name", "status", "started", "stopped", "wake", "error", "cause", "output"),
-    *("map_run", "child", "items"),
+    *("child", "items"),
 )
 
 
@@ -140,9 +140,11 @@ class MapRunTables(Connections):
 
 def write_children(connection: sqlite3.Connection, children: Sequence[ExecutionRow]) -> None:
     """Create executions of map runs; their inputs are written with those of the others."""
-    cursor = connection.executemany(STATEMENTS["child_insert"], map(_created, children))
-    if cursor.rowcount != len(children):
+    arns = {child.map_run for child in children}
+    keys = {arn: connection.execute(STATEMENTS["map_run_keys"], {"arn": arn}).fetchone() for arn in arns}
+    if None in keys.values():
         raise Conflict("the map run that was to start an execution is not there")
+    connection.executemany(STATEMENTS["child_insert"], [(*_created(child), *keys[child.map_run]) for child in children])
 
 
 def _map_run(row: Row) -> MapRun:
