@@ -321,8 +321,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """State machines that are remembered as they were last read."""
     programs_cached: int = 1_000
     """Compiled definitions that are kept: those used last."""
-    open_executions: int = 1_000_000
-    """RUNNING executions of one account and region."""
 
 
 DEFAULT_LIMITS = Limits()
