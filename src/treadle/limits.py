@@ -1,6 +1,7 @@
 """Every limit, named with its unit, with AWS's value as the default.
 
-Sources: the quotas page of the Step Functions developer guide, reference/asl.md section 13, the service model.
+The line above a group says whose they are: AWS's are those of the quotas pages of the developer guides, of the Amazon
+States Language and of the service models, if no other source is named; a bound of ours protects the server.
 `config.py` reads overrides from the environment (`TREADLE_LIMIT_<NAME>`); everything else is handed a `Limits`.
 """
 
@@ -12,26 +13,33 @@ import msgspec
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Limits that a self-hosted server may change. All sizes are bytes of UTF-8 unless the name says otherwise."""
 
-    payload_bytes: int = 262_144
-    """Input, output and result of an execution, state or task."""
-    variable_bytes: int = 10 * 1_048_576
-    """All workflow variables of one execution. (What one state assigns is bounded by `payload_bytes`.)"""
-    definition_bytes: int = 1_048_576
-    """Text of a state machine definition."""
+    # -- requests (bounds of ours where no source is named) --------------------------------------------------------
+
     request_bytes: int = 1_048_576
-    """Body of one API request."""
+    """Body of one API request (the quotas page)."""
     request_drain_bytes: int = 16 * 1_048_576
     """Body of a request that is too large: so much of it is read and thrown away, so that its sender, who has not
     finished sending, gets to read the answer."""
     request_seconds: int = 60
     """Longest time that the body of one API request may take to arrive."""
+    json_depth: int = 1_000
+    """Nesting of arrays and objects in any JSON that is sent in."""
+    page_items: int = 1_000
+    """Largest maxResults of a listing (the service model)."""
+    page_items_default: int = 100
+    """Items of a page, if a request does not say (the service model)."""
     signature_skew_seconds: int = 300
     """How far the time of a signature may be from the server's: AWS's own refusals name five minutes for most
     services ("Signature expired: ... - 5 min.")."""
     presigned_seconds: int = 604_800
     """Longest time that a presigned request may be good for: seven days, as in the IAM User Guide."""
+    chunk_head_bytes: int = 16_384
+    """What stands before one chunk of a signed upload, or behind the last one."""
     access_keys: int = 1_000
     """Access keys that the database holds, revoked ones included (a bound of ours)."""
+
+    # -- event streams (bounds of ours) ----------------------------------------------------------------------------
+
     stream_backlog_events: int = 100
     """History events that wait in memory for one reader of an event stream; one that falls behind further reads on
     from the database."""
@@ -39,24 +47,55 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """A reader of an event stream hears something at least this often."""
     stream_send_seconds: int = 30
     """Longest time that a reader of an event stream may take to accept what is sent."""
+
+    # -- what there may be in an account and region (AWS's) --------------------------------------------------------
+
     machines: int = 10_000
     """State machines of one account and region."""
     machine_versions: int = 1_000
     """Published versions of one state machine."""
     machine_aliases: int = 100
     """Aliases of one state machine."""
+    activities: int = 10_000
+    """Activities of one account and region."""
     tags: int = 50
     """Tags of one resource."""
-    redrive_days: int = 14
-    """Days after its end during which an execution counts as redrivable."""
-    json_depth: int = 1_000
-    """Nesting of arrays and objects in any JSON that is sent in."""
+    name_characters: int = 80
+    """Name of a state machine, an execution or an activity."""
+
+    # -- definitions (AWS's; the depth, and how they are checked, are ours) ----------------------------------------
+
+    definition_bytes: int = 1_048_576
+    """Text of a state machine definition."""
+    state_name_characters: int = 80
+    """Name of a state."""
+    variable_name_characters: int = 80
+    """Name of a variable."""
+    label_characters: int = 40
+    """Label of a Map state."""
+    seconds_max: int = 99_999_999
+    """Largest value of any field in seconds (Wait, TimeoutSeconds, HeartbeatSeconds, IntervalSeconds)."""
+    timeout_seconds_default: int = 99_999_999
+    """TimeoutSeconds of a task that names none."""
+    retry_attempts_max: int = 99_999_999
+    """Largest MaxAttempts of a retrier."""
+    retry_delay_seconds_max: int = 31_622_400
+    """Largest MaxDelaySeconds of a retrier: 366 days."""
+    diagnostics: int = 100
+    """Findings about a definition that one answer lists."""
+    definition_depth: int = 100
+    """Nesting of arrays and objects in a definition; each Parallel within another takes four levels."""
     definition_file_bytes: int = 8 * 1_048_576
     """A file that `treadle validate` reads; in YAML, or indented, it is longer than the definition in it."""
     definition_characters_at_once: int = 65_536
     """A definition up to this size is checked while others wait; a larger one in a thread of its own."""
-    definition_depth: int = 100
-    """Nesting of arrays and objects in a definition; each Parallel within another takes four levels."""
+
+    # -- executions (AWS's, unless it says otherwise) --------------------------------------------------------------
+
+    payload_bytes: int = 262_144
+    """Input, output and result of an execution, state or task."""
+    variable_bytes: int = 10 * 1_048_576
+    """All workflow variables of one execution. (What one state assigns is bounded by `payload_bytes`.)"""
     history_events: int = 25_000
     """Events in the history of a Standard execution."""
     execution_seconds_standard: int = 31_536_000
@@ -67,62 +106,73 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Longest run of a state that TestState tests."""
     cause_characters: int = 32_768
     """Cause of a failure, as the API's model bounds it."""
+    redrive_days: int = 14
+    """Days after its end during which an execution counts as redrivable."""
     map_concurrency: int = 40
     """Iterations of one inline Map that run at once, when MaxConcurrency is 0 or larger than this."""
+    activity_wait_seconds: int = 60
+    """How long GetActivityTask waits for a task."""
+    activity_workers: int = 100_000
+    """Workers that wait for tasks of one activity at the same time (AWS: 1,000)."""
+
+    # -- how executions share the server (bounds of ours) ----------------------------------------------------------
+
+    transitions_per_turn: int = 1_000
+    """State transitions of one execution before others get their turn, for fairness."""
+    machines_cached: int = 1_000
+    """State machines that are remembered as they were last read."""
+    programs_cached: int = 1_000
+    """Compiled definitions that are kept: those used last."""
+
+    # -- Distributed Map (AWS's) -----------------------------------------------------------------------------------
+
     map_run_concurrency: int = 10_000
     """Children of one map run that run at once, when MaxConcurrency is 0 or larger than this."""
     map_runs_open: int = 1_000
     """Map runs of one account that are open at once; others wait for one of them to end."""
     map_run_redrives: int = 1_000
     """How often one map run is redriven (AWS, "Redriving Map Runs")."""
-    seconds_max: int = 99_999_999
-    """Largest value of any field in seconds (Wait, TimeoutSeconds, HeartbeatSeconds, IntervalSeconds)."""
-    retry_attempts_max: int = 99_999_999
-    """Largest MaxAttempts of a retrier."""
-    retry_delay_seconds_max: int = 31_622_400
-    """Largest MaxDelaySeconds of a retrier: 366 days."""
-    timeout_seconds_default: int = 99_999_999
-    """TimeoutSeconds of a task that names none."""
-    state_name_characters: int = 80
-    variable_name_characters: int = 80
-    label_characters: int = 40
-    """Label of a Map state."""
     reader_items: int = 100_000_000
     """Largest MaxItems of an ItemReader; no more are read without one either."""
-    reader_line_characters: int = 1_048_576
-    """One line, or one item of JSON, that an ItemReader reads. (AWS bounds items at 256 KiB, and so does
-    `payload_bytes`; here it is what of a bad object gets into memory.)"""
     reader_header_bytes: int = 10_240
     """All column names of a CSV object together."""
-    reader_manifest_bytes: int = 16 * 1_048_576
-    """The manifest.json of an S3 inventory (a bound of ours)."""
     reader_parquet_bytes: int = 5 * 1_073_741_824
     """A Parquet object, of which a temporary copy is made."""
     result_file_bytes: int = 5 * 1_073_741_824
     """One file of results that a ResultWriter writes; then another begins."""
-    result_part_bytes: int = 8 * 1_048_576
-    """Of such a file: what is in memory, and sent to S3 as one part."""
+
+    # -- Distributed Map: what is in memory (bounds of ours) -------------------------------------------------------
+
+    reader_line_characters: int = 1_048_576
+    """One line, or one item of JSON, that an ItemReader reads. (AWS bounds items at 256 KiB, and so does
+    `payload_bytes`; here it is what of a bad object gets into memory.)"""
+    reader_manifest_bytes: int = 16 * 1_048_576
+    """The manifest.json of an S3 inventory."""
     reader_threads: int = 4
     """Threads that parse what ItemReaders read, for all map runs together."""
-    diagnostics: int = 100
-    """Findings about a definition that one answer lists."""
-    name_characters: int = 80
-    """Name of a state machine, an execution or an activity."""
-    activities: int = 10_000
-    """Activities of one account and region."""
-    activity_wait_seconds: int = 60
-    """How long GetActivityTask waits for a task."""
-    activity_workers: int = 100_000
-    """Workers that wait for tasks of one activity at the same time (AWS: 1,000)."""
-    page_items: int = 1_000
-    """Largest maxResults of a listing."""
-    page_items_default: int = 100
+    result_part_bytes: int = 8 * 1_048_576
+    """Of a file of results: what is in memory, and sent to S3 as one part."""
+
+    # -- paths (bounds of ours) ------------------------------------------------------------------------------------
+
     expression_characters: int = 10_000
     """Text of one path or intrinsic function call."""
     expression_depth: int = 50
     """Nesting of filters, parentheses and literals inside one path."""
     path_steps: int = 1_000_000
-    """Values that the evaluation of one path may look at: about a second of work (a bound of ours, not AWS's)."""
+    """Values that the evaluation of one path may look at: about a second of work."""
+
+    # -- intrinsic functions (AWS's) -------------------------------------------------------------------------------
+
+    intrinsic_depth: int = 10
+    """Nesting of intrinsic functions."""
+    intrinsic_characters: int = 10_000
+    """Text that States.Base64Encode, Base64Decode and Hash take."""
+    array_range_items: int = 1_000
+    """Result of States.ArrayRange."""
+
+    # -- JSONata ---------------------------------------------------------------------------------------------------
+
     jsonata_characters: int = 100_000
     """Text of one JSONata expression (a bound of ours; AWS's, if it has one, is not known)."""
     jsonata_depth: int = 100
@@ -139,22 +189,48 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     jsonata_backtracking_milliseconds: int = 100
     """One search of a JSONata regular expression with lookaround or back-references; all others take a time that
     grows with the text alone (a bound of ours)."""
-    intrinsic_depth: int = 10
-    """Nesting of intrinsic functions."""
-    intrinsic_characters: int = 10_000
-    """Text that States.Base64Encode, Base64Decode and Hash take."""
-    array_range_items: int = 1_000
-    """Result of States.ArrayRange."""
+
+    # -- functions: what they are made of (Lambda's, unless it says otherwise) -------------------------------------
+
+    function_archive_bytes: int = 50 * 1_048_576
+    """A zip archive with a function's code."""
+    function_code_bytes: int = 250 * 1_048_576
+    """A function's code, unpacked."""
+    function_code_files: int = 50_000
+    """Files and folders in a function's code (a bound of ours)."""
+    function_total_code_bytes: int = 75 * 1_073_741_824
+    """Archives of one account and region, as GetAccountSettings tells it (75 GB; nothing is refused for it)."""
+    function_layers: int = 5
+    """Layers of one function."""
+    function_policy_bytes: int = 20_480
+    """The policy of one function, or of a version or alias of it."""
+    function_concurrency: int = 1_000
+    """Invocations at once that the functions of one account and region may reserve, as far as Lambda counts."""
+    function_concurrency_unreserved: int = 100
+    """How many of these must stay for functions that reserve nothing."""
+
+    # -- functions: invocations (Lambda's, unless it says otherwise) -----------------------------------------------
 
     function_request_bytes: int = 6 * 1_048_576
     """Payload of one function invocation, and of its answer."""
+    function_client_context_bytes: int = 3_583
+    """ClientContext of an invocation, in Base64."""
     function_timeout_seconds: int = 900
     """Longest run of one function invocation; a task's own TimeoutSeconds may end it sooner."""
+    function_stream_bytes: int = 20 * 1_048_576
+    """Answer of a function that streams it (Lambda's was so much at first)."""
+    function_stream_buffer_bytes: int = 262_144
+    """Of a streamed answer, what waits in memory for its reader; a handler that writes more waits until it is taken."""
+    function_url_metadata_bytes: int = 65_536
+    """Status and headers that a handler streams before the body of its answer to a function URL (a bound of ours)."""
+
+    # -- functions: workers (bounds of ours where no source is named) ----------------------------------------------
+
     function_init_seconds: int = 10
-    """Longest start of a worker: importing the handler's module. One that takes longer is started again, under the
-    time-out of the invocation."""
+    """Longest start of a worker: importing the handler's module (Lambda's). One that takes longer is started again,
+    under the time-out of the invocation."""
     function_provisioned_init_seconds: int = 130
-    """The same of a worker of provisioned concurrency, if the function has no longer time-out."""
+    """The same of a worker of provisioned concurrency, if the function has no longer time-out (Lambda's)."""
     function_idle_seconds: int = 300
     """A worker without an invocation for this long is ended."""
     function_workers: int = 64
@@ -163,6 +239,16 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Worker processes of one function: as many as an inline Map has iterations at once."""
     function_header_bytes: int = 2 * 1_048_576
     """Head of one request to the Lambda Runtime API (the official client puts a stack trace of up to 1 MiB there)."""
+    function_processes: int = 1_024
+    """Processes and threads of one worker: of Lambda's quotas."""
+    function_open_files: int = 1_024
+    """Open files of one process of a worker: of Lambda's quotas."""
+    function_memory_headroom_megabytes: int = 1_024
+    """MiB that a Python function may allocate beyond its memory size, because not all that is allocated is used: the
+    stack of each thread, 8 MiB, and an arena of memory for each (a bound of ours)."""
+
+    # -- functions: their output (bounds of ours where no source is named) -----------------------------------------
+
     function_log_tail_bytes: int = 4_096
     """Last part of an invocation's output, as LogType Tail returns it."""
     function_log_file_bytes: int = 10 * 1_048_576
@@ -178,42 +264,13 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     deleted."""
     function_logs_close_seconds: int = 2
     """Longest time that a server that stops waits for CloudWatch Logs."""
-    function_processes: int = 1_024
-    """Processes and threads of one worker: of Lambda's quotas."""
-    function_open_files: int = 1_024
-    """Open files of one process of a worker."""
-    function_memory_headroom_megabytes: int = 1_024
-    """MiB that a Python function may allocate beyond its memory size, because not all that is allocated is used: the
-    stack of each thread, 8 MiB, and an arena of memory for each (a bound of ours)."""
-    function_stream_bytes: int = 20 * 1_048_576
-    """Answer of a function that streams it (Lambda's was so much at first)."""
-    function_stream_buffer_bytes: int = 262_144
-    """Of a streamed answer, what waits in memory for its reader; a handler that writes more waits until it is taken."""
-    function_url_metadata_bytes: int = 65_536
-    """Status and headers that a handler streams before the body of its answer to a function URL (a bound of ours)."""
-    function_archive_bytes: int = 50 * 1_048_576
-    """A zip archive with a function's code."""
-    function_code_bytes: int = 250 * 1_048_576
-    """A function's code, unpacked."""
-    function_layers: int = 5
-    """Layers of one function."""
-    function_code_files: int = 50_000
-    """Files and folders in a function's code (a bound of ours)."""
-    function_total_code_bytes: int = 75 * 1_073_741_824
-    """Archives of one account and region, as GetAccountSettings tells it (75 GB; nothing is refused for it)."""
-    function_concurrency: int = 1_000
-    """Invocations at once that the functions of one account and region may reserve, as far as Lambda counts."""
-    function_concurrency_unreserved: int = 100
-    """How many of these must stay for functions that reserve nothing."""
-    function_policy_bytes: int = 20_480
-    """The policy of one function, or of a version or alias of it."""
-    function_client_context_bytes: int = 3_583
-    """ClientContext of an invocation, in Base64."""
+
+    # -- event sources (bounds of ours where no source is named) ---------------------------------------------------
 
     event_source_mappings: int = 1_000
-    """Event source mappings of one account and region (a bound of ours)."""
+    """Event source mappings of one account and region."""
     event_source_filters: int = 5
-    """Filters of one mapping."""
+    """Filters of one mapping (Lambda's)."""
     event_source_concurrency: int = 10
     """Batches of one mapping under way at once, unless its ScalingConfig says (Lambda begins with 5 and goes on to
     more as long as there are messages)."""
@@ -223,6 +280,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Longest pause between polls that do not wait, while nothing comes."""
     event_source_pause_seconds: int = 10
     """Longest pause of a mapping whose queue or function is not there, before it looks again."""
+
+    # -- asynchronous invocations (Lambda's) -----------------------------------------------------------------------
 
     event_payload_bytes: int = 1_048_576
     """Payload of an asynchronous invocation."""
@@ -236,17 +295,22 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """How long an event waits for its function at most, unless its configuration says less: six hours."""
     event_chain: int = 16
     """How often a function may be invoked in one chain of events before the chain is cut off as endless."""
+
+    # -- deliveries (bounds of ours) -------------------------------------------------------------------------------
+
     deliveries_at_once: int = 48
     """Attempts to deliver that run at once, to functions and all other targets; the workers of functions that are left
-    are for those who wait for an answer (a bound of ours)."""
+    are for those who wait for an answer."""
     deliveries_at_once_each: int = 32
-    """Of these, attempts for one target (a bound of ours)."""
+    """Of these, attempts for one target."""
     delivery_seconds: int = 21_600
-    """How long a delivery is tried to a target that is no function and cannot be reached (a bound of ours)."""
+    """How long a delivery is tried to a target that is no function and cannot be reached."""
     delivery_pause_milliseconds: int = 1_000
     """The first pause when a target takes nothing; each further one is twice as long."""
     delivery_pause_longest_milliseconds: int = 300_000
     """The longest of these pauses: five minutes."""
+
+    # -- the emulator (bounds of ours) -----------------------------------------------------------------------------
 
     neighbour_start_seconds: int = 60
     """Longest start of the emulator of AWS's services; requests wait so long for it."""
@@ -256,6 +320,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Deliveries of the emulator to functions and state machines that wait to be made; further ones are lost."""
     neighbour_delivery_seconds: int = 3_600
     """How long the emulator tries a delivery again that the server cannot take."""
+
+    # -- calls to neighbours (bounds of ours) ----------------------------------------------------------------------
+
     neighbour_connect_seconds: int = 5
     """Longest time that a neighbour may take to accept a connection."""
     neighbour_silence_seconds: int = 300
@@ -273,22 +340,25 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     neighbour_signed_bytes: int = 16 * 1_048_576
     """Body of a request to a neighbour whose signature covers it and does not say its hash: it is held in memory
     until the signature is checked."""
+    neighbour_answer_bytes: int = 8 * 1_048_576
+    """Answer of a neighbour to a task. (The task's result has the bound `payload_bytes`.)"""
+
+    # -- HTTP tasks and API Gateway (bounds of ours where no source is named) --------------------------------------
+
     http_task_seconds: int = 60
     """Longest request of an HTTP task, and of a call of API Gateway (the quotas page)."""
     http_task_connections: int = 1_000
     """Connections of all HTTP tasks together; further requests wait their turn, within their time."""
-    api_integration_seconds: int = 29
-    """Longest work behind a call of one of API Gateway's APIs (its quotas page)."""
-    api_body_bytes: int = 10 * 1_048_576
-    """Body of a call of one of API Gateway's APIs, and of its answer (its quotas page)."""
     oauth_token_seconds: int = 3_600
     """How long an OAuth token is used whose answer does not say how long it is good for (a guess of ours)."""
     oauth_tokens: int = 1_000
     """OAuth tokens that are remembered: those used last."""
-    chunk_head_bytes: int = 16_384
-    """What stands before one chunk of a signed upload, or behind the last one."""
-    neighbour_answer_bytes: int = 8 * 1_048_576
-    """Answer of a neighbour to a task. (The task's result has the bound `payload_bytes`.)"""
+    api_integration_seconds: int = 29
+    """Longest work behind a call of one of API Gateway's APIs (its quotas page)."""
+    api_body_bytes: int = 10 * 1_048_576
+    """Body of a call of one of API Gateway's APIs, and of its answer (its quotas page)."""
+
+    # -- jobs (bounds of ours where no source is named) ------------------------------------------------------------
 
     job_processes: int = 64
     """Jobs whose command runs at the same time; further ones wait their turn."""
@@ -300,6 +370,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Instances of one cluster: what AWS gives an instance fleet at most (the EMR management guide)."""
     emr_active_steps: int = 256
     """Steps of one cluster that have not ended (the EMR management guide)."""
+
+    # -- tasks that wait for jobs (bounds of ours) -----------------------------------------------------------------
 
     job_poll_milliseconds_min: int = 20
     """A task that waits for a job asks for it at intervals of a twentieth of its wait so far: at least this..."""
@@ -314,13 +386,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     of a job that they have begun."""
     job_cancel_seconds: int = 10
     """How long a job that is to be cancelled is tried again while its service does not answer."""
-
-    transitions_per_turn: int = 1_000
-    """State transitions of one execution before others get their turn (a fairness bound of ours, not AWS's)."""
-    machines_cached: int = 1_000
-    """State machines that are remembered as they were last read."""
-    programs_cached: int = 1_000
-    """Compiled definitions that are kept: those used last."""
 
 
 DEFAULT_LIMITS = Limits()
