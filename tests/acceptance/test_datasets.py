@@ -266,6 +266,37 @@ def test_each_row_once_after_kills(tmp_path: Path) -> None:
         assert server.stop() == 0
 
 
+@pytest.mark.parametrize("children", ["STANDARD", "EXPRESS"])
+def test_a_redrive_survives_kills(tmp_path: Path, children: str) -> None:
+    """An execution is stopped in the middle and redriven, and its server killed again and again: each row once."""
+    folder = prepared(tmp_path)
+    data = folder / "datasets"
+    data.mkdir()
+    (data / "rows.csv").write_bytes(rows(ROWS))
+    arguments = ("--dataset-folders", str(data))
+    with Server(folder, *arguments) as server:
+        api = server.api()
+        text = definition(data.as_uri(), "rows.csv", MaxConcurrency=20, children=children)
+        execution = begin(api, "redrive", text)
+        run = map_run(api, execution)
+        poll(lambda: api.call("DescribeMapRun", mapRunArn=run)["itemCounts"]["succeeded"] >= ROWS // 5 or None)
+        api.call("StopExecution", executionArn=execution)
+        api.call("RedriveExecution", executionArn=execution)
+        _kill_at(server, run, 2 * ROWS // 5)
+    with Server(folder, *arguments) as server:
+        _kill_at(server, run, 3 * ROWS // 5)
+    with Server(folder, *arguments) as server:
+        ended = ended_execution(server.api(), execution)
+        assert (ended["status"], ended["redriveCount"]) == ("SUCCEEDED", 1), ended
+        described = server.api().call("DescribeMapRun", mapRunArn=run)
+        assert (described["redriveCount"], described["itemCounts"]["succeeded"]) == (1, ROWS)
+        manifest = json.loads((data / json.loads(ended["output"])["ResultWriterDetails"]["Key"]).read_text())
+        files = [json.loads((data / file["Key"]).read_text()) for file in manifest["ResultFiles"]["SUCCEEDED"]]
+        assert [row["id"] for file in files for row in file] == [str(number) for number in range(ROWS)]
+        assert server.stop() == 0
+        assert server.stderr() == ""
+
+
 def _kill_at(server: Server, run: str, items: int) -> None:
     api = server.api()
     poll(lambda: api.call("DescribeMapRun", mapRunArn=run)["itemCounts"]["succeeded"] >= items or None)
