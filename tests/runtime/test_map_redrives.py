@@ -296,3 +296,17 @@ async def test_a_retry_begins_another_run(world: World) -> None:
     await world.run()
     runs = await world.store.map_run_list((await world.row(execution)).id, None, 9)
     assert [run.redrives for run in runs] == [0, 0]
+
+
+async def test_stopped_and_redriven_again_before_the_children_have_ended(world: World) -> None:
+    Bad(world)
+    execution = await world.begin(await world.machine(each(task())), given=[1, 2])
+    await world.runtime.idle()
+    for _ in range(3):
+        await world.runtime.stop_execution(await world.row(execution), error=None, cause=None)
+        await redrive(world, execution)
+    await world.run()
+    run = await the_run(world, execution)
+    assert ((await world.row(execution)).output, run.status) == ("[1,2]", "SUCCEEDED")
+    assert run.redrives == (await world.row(execution)).redrives
+    assert await counts(world, run) == {"SUCCEEDED": (2, 2)}

@@ -115,6 +115,8 @@ class MapRuns:
         if earlier is None:
             self._begin_run(run)
         else:  # It was stopped with its parent, and its children are still about to end.
+            if earlier.successor is not None:  # That was stopped, too, before it could begin.
+                self._asked_for.pop((parent.row.id, earlier.successor.attempt), None)
             earlier.successor = run
 
     def _begin_run(self, run: Run) -> None:
