@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -108,10 +109,20 @@ class FolderDestination:
                     size += len(part)
                 await asyncio.to_thread(file.flush)
                 await asyncio.to_thread(os.fsync, file.fileno())
-            await asyncio.to_thread(unfinished.replace, path)
+            await asyncio.to_thread(_put_in_place, unfinished, path)
         except OSError as error:
             raise DatasetError(f"'{path}' cannot be written: {error.strerror}") from error
         finally:
             with suppress(OSError):
                 unfinished.unlink(missing_ok=True)
         return size
+
+
+def _put_in_place(unfinished: Path, path: Path) -> None:
+    """On disk when this returns."""
+    unfinished.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from treadle.datasets.contract import DatasetError, Owner
 from treadle.datasets.streams import AnswerStream, ByteStream, FileStream
-from treadle.neighbours.contract import NeighbourUnavailable
+from treadle.neighbours.contract import Incoming, NeighbourUnavailable
 from treadle.tasks.contract import ServiceFault
 from treadle.tasks.sdk_shapes import UnknownField, to_request
 from treadle.tasks.service_calls import ServiceCalls
@@ -75,14 +75,24 @@ class S3Objects:
         operation, members = _request("GetObject", parameters)
         if version is not None:
             members["IfMatch"] = version
+        answer = await self._get(operation, members)
+        headers = {name.lower(): value.decode("latin-1") for name, value in answer.headers}
+        found = headers.get(b"etag", "")
+
+        async def rest(taken: int) -> Incoming:
+            return await self._get(operation, {**members, "IfMatch": found, "Range": f"bytes={taken}-"})
+
+        whole = "Range" not in members and found != ""
+        return Opened(AnswerStream(answer, asyncio.get_running_loop(), rest if whole else None), found)
+
+    async def _get(self, operation: OperationModel, members: dict[str, Any]) -> Incoming:
+        """Raises DatasetError."""
         try:
-            answer = await self._calls.stream(
+            return await self._calls.stream(
                 operation, members, account=self._owner.account, region=self._owner.region, token=""
             )
         except (ServiceFault, NeighbourUnavailable) as error:
             raise s3_failed(error) from error
-        headers = {name.lower(): value.decode("latin-1") for name, value in answer.headers}
-        return Opened(AnswerStream(answer, asyncio.get_running_loop()), headers.get(b"etag", ""))
 
     async def entries(self, parameters: dict[str, Any], after: str | None) -> Sequence[Entry]:
         operation, members = _request("ListObjectsV2", parameters)

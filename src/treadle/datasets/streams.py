@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import CancelledError, Future
 from pathlib import Path
 from typing import Protocol
@@ -13,6 +13,8 @@ from treadle.datasets.contract import DatasetError
 from treadle.neighbours.contract import Incoming, NeighbourUnavailable
 
 _PIECE_BYTES = 65_536
+
+Rest = Callable[[int], Awaitable[Incoming]]
 
 
 class ByteStream(Protocol):
@@ -56,11 +58,16 @@ class FileStream:
 
 
 class AnswerStream:
-    """Of an answer that arrives in the event loop."""
+    """Of an answer that arrives in the event loop.
 
-    def __init__(self, answer: Incoming, loop: asyncio.AbstractEventLoop) -> None:
-        self._answer = answer
-        self._pieces: AsyncIterator[bytes] = answer.pieces()
+    A map run may take hours to work on what it has read, and nobody keeps a connection open for that long. So an answer
+    that breaks off is asked for again, from where it did.
+    """
+
+    def __init__(self, answer: Incoming, loop: asyncio.AbstractEventLoop, rest: Rest | None = None) -> None:
+        """`rest`: asks for what follows so many bytes; None: nobody can."""
+        self._rest = rest
+        self._continue_with(answer)
         self._loop = loop
         self._waiting: Future[bytes] | None = None
         self._stopped = False
@@ -80,7 +87,18 @@ class AnswerStream:
         return piece
 
     async def _next(self) -> bytes:
-        return await anext(self._pieces, b"")
+        try:
+            return await anext(self._pieces, b"")
+        except NeighbourUnavailable:
+            if self._rest is None:
+                raise
+            self._answer.close()
+            self._continue_with(await self._rest(self.taken))
+            return await anext(self._pieces, b"")
+
+    def _continue_with(self, answer: Incoming) -> None:
+        self._answer = answer
+        self._pieces: AsyncIterator[bytes] = answer.pieces()
 
     def stop(self) -> None:
         """In the event loop."""
