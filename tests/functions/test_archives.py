@@ -30,6 +30,7 @@ def test_unpacked(tmp_path: Path) -> None:
 
 HOSTILE: list[tuple[str, bytes, str]] = [
     ("empty", b"", "is no zip file"),
+    ("no entries", archive({}), "is empty"),
     ("text", b"def handler(): pass", "is no zip file"),
     ("cut off", archive({"app.py": "x" * 500})[:-30], "is no zip file"),
     ("damaged", archive({"app.py": "x" * 50}).replace(b"app.py", b"app.pz", 1), "is no zip file"),

@@ -1,9 +1,9 @@
 """Zip archives with the code of functions and layers, unpacked without trust.
 
-An archive is refused as a whole, with one sentence that says why, if it is no zip file, if it is encrypted, if it is
-larger unpacked than the limit (counted while it is unpacked: what the archive says of sizes is not believed), if it
-has too many entries, or if a name in it is absolute, leads upwards, is a link or a special file, or is both a file
-and a folder. Only permission to execute is taken over from an entry's mode.
+An archive is refused as a whole, with one sentence that says why, if it is no zip file, if it is empty or encrypted,
+if it is larger unpacked than the limit (counted while it is unpacked: what the archive says of sizes is not believed),
+if it has too many entries, or if a name in it is absolute, leads upwards, is a link or a special file, or is both a
+file and a folder. Only permission to execute is taken over from an entry's mode.
 
 Unpacking is all or nothing: into a folder beside, which gets its name when it is complete. Several archives make one
 folder, in which a file of a later one replaces that of an earlier one.
@@ -52,10 +52,11 @@ def unpack(archives: Sequence[bytes], folder: Path, limits: Limits) -> None:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def check_archive(archive: bytes, limits: Limits) -> None:
-    """Whether it can be unpacked. Raises ArchiveError."""
-    with tempfile.TemporaryDirectory() as folder:
-        unpack([archive], Path(folder) / "code", limits)
+def check_archive(archive: bytes, folder: Path, limits: Limits) -> None:
+    """Whether it can be unpacked, which is tried in `folder`. Raises ArchiveError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=folder) as trial:
+        unpack([archive], Path(trial) / "code", limits)
 
 
 def unpacked_bytes(folder: Path) -> int:
@@ -69,7 +70,10 @@ def _unpack(archive: bytes, folder: Path, left: int, limits: Limits) -> int:
         raise ArchiveError(f"the archive has more than {limits.function_code_files} entries")
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as opened:
-            for entry in opened.infolist():
+            entries = opened.infolist()
+            if not entries:
+                raise ArchiveError("the archive is empty")
+            for entry in entries:
                 left = _extract(opened, entry, folder, left, limits)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         # What the standard library raises for archives that are damaged, or packed in a way that it does not know.

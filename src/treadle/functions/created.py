@@ -23,7 +23,7 @@ from uuid import uuid4
 import msgspec
 from msgspec import Struct
 
-from treadle.functions.archives import PARTIAL, unpack, unpacked_bytes
+from treadle.functions.archives import PARTIAL, check_archive, unpack, unpacked_bytes
 from treadle.functions.contract import FunctionNotFound
 from treadle.functions.function import LATEST as LATEST_QUALIFIER
 from treadle.functions.function import Function, Logging
@@ -251,6 +251,11 @@ class CreatedFunctions:
             if not lock.locked():
                 self._unpacking.pop(name, None)
         return folder
+
+    async def check(self, archive: bytes) -> None:
+        """Whether an archive can be unpacked. Raises ArchiveError. It is tried in the folder of unpacked code, where
+        nothing stays of it, even if the server dies meanwhile."""
+        await asyncio.to_thread(check_archive, archive, self._folder, self._limits)
 
     async def unneeded(self) -> Sequence[Path]:
         """Folders with code that no function has any more."""

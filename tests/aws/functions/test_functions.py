@@ -89,10 +89,17 @@ UNUSABLE: list[tuple[str, dict[str, Any], str, str]] = [
     ("no zip file", {"Code": {"ZipFile": b"no"}}, INVALID, "Could not unzip uploaded file. "),
     ("empty", {"Code": {"ZipFile": b""}}, INVALID, "Uploaded file must be a non-empty zip"),
     ("no code", {"Code": {}}, INVALID, "Please provide a source for function code."),
+    ("no entries", {"Code": {"ZipFile": archive({})}}, INVALID, "Could not unzip uploaded file. "),
     ("not Base64", {"Code": {"ZipFile": "%%%"}}, "SerializationException", "The value of 'code.zipFile' is not Base64"),
     ("leads out", {"Code": {"ZipFile": archive({"../app.py": ""})}}, INVALID, "Could not unzip uploaded file. "),
     ("S3, half of it", {"Code": {"S3Bucket": "bucket"}}, INVALID, "Please provide S3Key with the code in S3."),
     ("image", {"PackageType": "Image"}, "NotImplementedException", "Treadle does not implement a function's Package"),
+    (
+        "image without a runtime",
+        {"PackageType": "Image", "Runtime": None, "Handler": None, "Code": {"ImageUri": "pay:latest"}},
+        "NotImplementedException",
+        "Treadle does not implement a function's Package",
+    ),
     (
         "layers",
         {"Layers": ["arn:aws:lambda:eu-west-1:123456789012:layer:a:1"]},

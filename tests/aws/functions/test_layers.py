@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -69,6 +71,14 @@ async def test_what_was_published_is_shown(aws: Lambda) -> None:
     assert await aws.call("ListLayers") == {
         "Layers": [{"LayerName": "tools", "LayerArn": TOOLS, "LatestMatchingVersion": version}]
     }
+
+
+async def test_nothing_is_tried_where_it_would_outlive_the_server(
+    aws: Lambda, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    await publish(aws, {"x": ""})
+    assert list((tmp_path / "code").iterdir()) == []
 
 
 async def test_listings(aws: Lambda) -> None:

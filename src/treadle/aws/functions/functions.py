@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from treadle.aws.errors import ApiError
+from treadle.aws.errors import ApiError, not_implemented
 from treadle.aws.functions.call import Call, new_revision, other_revision
 from treadle.aws.functions.code import Archive, given_archive, location
 from treadle.aws.functions.configuration import changed_settings, shown, shown_of_folder
@@ -31,6 +31,8 @@ async def create_function(call: Call, request: dict[str, Any]) -> dict[str, Any]
         text = f"The function name must not have a qualifier: '{request['FunctionName']}'."
         raise ApiError("InvalidParameterValueException", text)
     tags = check_tags(request.get("Tags", {}), backend.limits)
+    if request.get("PackageType") == "Image":  # has neither of these
+        raise not_implemented("a function's PackageType")
     for member in ("Runtime", "Handler"):
         if member not in request:
             text = f"{member} is mandatory for functions whose code is an archive."

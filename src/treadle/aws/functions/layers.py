@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import re
 from collections.abc import AsyncIterator, Sequence
@@ -15,7 +14,7 @@ from treadle.aws.errors import ApiError
 from treadle.aws.functions.call import Call
 from treadle.aws.functions.code import given_archive, location
 from treadle.aws.functions.configuration import written_time
-from treadle.functions.archives import ArchiveError, check_archive
+from treadle.functions.archives import ArchiveError
 from treadle.functions.created import LayerUse
 from treadle.store.layer_contract import LayerVersion
 
@@ -88,7 +87,7 @@ async def publish_layer_version(call: Call, request: dict[str, Any]) -> dict[str
     arn = layer_arn(call, request["LayerName"])
     archive = await given_archive(call, request["Content"])
     try:
-        await asyncio.to_thread(check_archive, archive.content, call.backend.limits)
+        await call.backend.created.check(archive.content)
     except ArchiveError as error:
         text = f"Could not unzip uploaded file. Please check your file, then try to upload again. ({error})"
         raise ApiError("InvalidParameterValueException", text) from error
