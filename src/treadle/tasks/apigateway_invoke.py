@@ -31,9 +31,9 @@ from treadle.neighbours.contract import NeighbourUnavailable
 from treadle.neighbours.web import Web, WebRequest, WebTrouble
 from treadle.tasks.contract import ApiAnswer, ApiCall, Apis, TaskOutcome, TaskRequest
 from treadle.tasks.http_invoke import body_value
-from treadle.tasks.http_request import METHODS, Misused
+from treadle.tasks.http_request import Misused, check_members
 from treadle.tasks.lambda_outcomes import result_too_large
-from treadle.tasks.parameters import NO_OBJECT, malformed, missing, unsupported
+from treadle.tasks.parameters import malformed
 from treadle.tasks.service_calls import ServiceCalls
 
 FIELDS = frozenset(
@@ -158,16 +158,7 @@ def problem(parameters: Any) -> str | None:
 
 def _read(parameters: Any) -> _Invocation:
     """Raises Misused."""
-    if not isinstance(parameters, dict):
-        raise Misused(NO_OBJECT)
-    for field in parameters:
-        if field not in FIELDS:
-            raise Misused(unsupported(field))
-    for field in ("ApiEndpoint", "Method"):
-        if parameters.get(field) is None:
-            raise Misused(missing(field))
-    if parameters["Method"] not in METHODS:
-        raise Misused(malformed("Method"))
+    check_members(parameters, FIELDS)
     if parameters.get("AuthType", "NO_AUTH") not in _AUTH_TYPES:
         raise Misused(malformed("AuthType"))
     if not isinstance(parameters.get("AllowNullValues", False), bool):

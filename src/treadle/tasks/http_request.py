@@ -12,7 +12,7 @@ which AWS does not explain, counts as not given.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -72,18 +72,23 @@ def problem(parameters: Any) -> str | None:
     return None
 
 
-def read_http_task(parameters: Any) -> HttpTask:
-    """Raises Misused."""
+def check_members(parameters: Any, known: Container[str]) -> None:
+    """What the tasks that say method and endpoint have in common. Raises Misused."""
     if not isinstance(parameters, dict):
         raise Misused(NO_OBJECT)
     for field in parameters:
-        if field not in FIELDS:
+        if field not in known:
             raise Misused(unsupported(field))
     for field in ("ApiEndpoint", "Method"):
         if parameters.get(field) is None:
             raise Misused(missing(field))
     if parameters["Method"] not in METHODS:
         raise Misused(malformed("Method"))
+
+
+def read_http_task(parameters: Any) -> HttpTask:
+    """Raises Misused."""
+    check_members(parameters, FIELDS)
     form, array_format = _transform(parameters.get("Transform"))
     return HttpTask(
         method=parameters["Method"],
