@@ -280,6 +280,15 @@ async def test_an_event_is_never_too_large(begin: Begin) -> None:
         call.answer()
 
 
+async def test_what_fails_is_said(begin: Begin) -> None:
+    work = begin(stream_of("a"))
+    (await work.next()).fail()
+    call = await work.next()
+    assert work.reader.problem == "Function call failed"
+    call.answer()
+    await work.stream.until(lambda: work.reader.problem is None)
+
+
 async def test_a_throttled_function_uses_up_no_retries(begin: Begin) -> None:
     work = begin(stream_of("a"), retries=0)
     for _ in range(3):
@@ -374,6 +383,17 @@ async def test_a_service_that_does_not_answer(begin: Begin, operation: str) -> N
     stream.trouble.clear()
     (await work.next()).answer()
     await stream.until(lambda: work.reader.problem is None)
+
+
+async def test_an_answer_that_makes_no_sense(begin: Begin, caplog: pytest.LogCaptureFixture) -> None:
+    stream = stream_of("a")
+    del stream.shards["s1"].records[0]["eventName"]
+    work = begin(stream)
+    await stream.until(lambda: work.reader.problem is not None)
+    assert work.reader.problem == "Treadle has a bug: KeyError('eventName')"
+    assert "shard s1 could not be read" in caplog.text
+    stream.shards["s1"].records[0]["eventName"] = "INSERT"
+    assert names(await work.next()) == ["a"]
 
 
 async def test_a_stream_that_is_gone_and_its_successor(begin: Begin) -> None:

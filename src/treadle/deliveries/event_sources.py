@@ -51,9 +51,13 @@ class Reader(Protocol):
     """What brings the records of a source to a function."""
 
     assignment: Assignment
-    problem: str | None
     looked: asyncio.Event
     """Set when it misses nothing any more, or knows why it cannot read."""
+
+    @property
+    def problem(self) -> str | None:
+        """Why nothing is delivered now."""
+        ...
 
     async def run(self) -> None: ...
 

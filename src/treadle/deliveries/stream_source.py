@@ -76,8 +76,6 @@ class StreamReader:
         """`is_taken`: whether another mapping brings the records of that stream to the same function."""
         self.assignment = assignment
         """It may be replaced at any time: the next attempt goes by it."""
-        self.problem: str | None = None
-        """Why nothing is delivered now."""
         self.looked = asyncio.Event()
         """It has looked at the stream, or knows why it cannot: from now on it misses nothing."""
         self._open_stream = open_stream
@@ -94,8 +92,15 @@ class StreamReader:
         self._stopped = False
         self._woken = asyncio.Event()
         """Something has happened that a pause must not outlast."""
+        self._problem: str | None = None
+        """What is in the way of the stream as a whole."""
         self._troubles = 0
-        """How many times in a row something was in the way."""
+        """How many times in a row something was."""
+
+    @property
+    def problem(self) -> str | None:
+        """Why nothing is delivered now, of the stream or of one of its shards."""
+        return self._problem or next((reader.problem for reader in self._readers.values() if reader.problem), None)
 
     def stop(self) -> None:
         """Take no more records; `run` returns when the batches under way have ended. What has failed is not tried
@@ -134,15 +139,15 @@ class StreamReader:
             _log.exception("event source %s could not be read", self._source_arn)
             await self._trouble(f"Treadle has a bug: {bug!r}")
         else:
-            self._troubles = 0
+            self._problem, self._troubles = None, 0
             self.looked.set()
             await self._pause(self._around.limits.event_source_pause_seconds)
 
     async def _trouble(self, problem: str) -> None:
         """Say what is in the way, once, and wait, each time in a row for longer."""
-        if problem != self.problem:
+        if problem != self._problem:
             _log.warning("event source %s: %s", self._source_arn, problem)
-        self.problem = problem
+        self._problem = problem
         self.looked.set()
         longest = self._around.limits.event_source_pause_seconds
         await self._pause(min(2**self._troubles * FIRST_PAUSE_SECONDS, longest))
@@ -175,7 +180,6 @@ class StreamReader:
             parent = standing.shards.get(shard.parent or "")
             if shard.id not in self._readers and not position.ended and (parent is None or parent.ended):
                 self._read(shard.id, position)
-        self._report()
 
     async def _known(self) -> Standing | None:
         if self._standing is None and (text := await self._positions.get()) is not None:
@@ -233,18 +237,11 @@ class StreamReader:
         if not task.cancelled() and (bug := task.exception()) is not None:
             _log.error("event source %s: shard %s could not be read", self._source_arn, shard, exc_info=bug)
 
-    def _report(self) -> None:
-        """What is in the way of a shard is in the way of the mapping."""
-        self.problem = next((reader.problem for reader in self._readers.values() if reader.problem), None)
-
     # -- what the readers of shards need -------------------------------------------------------------------
 
     @property
     def around(self) -> Surroundings:
         return self._around
-
-    def changed(self) -> None:
-        self._report()
 
     def may_deliver(self) -> bool:
         return not self._stopped and not self._is_superseded()
@@ -288,17 +285,24 @@ class _ShardReader:
                     return
             except IteratorExpired:
                 self._iterator = None
+                self._idle += 1
+                await self._pause(self._owner.around.limits.event_source_idle_seconds)
             except StreamGone:
+                await self._pause(self._owner.around.limits.event_source_idle_seconds)
                 return  # the owner looks at the stream then
             except Troubles as error:
                 self._iterator = None
                 await self._trouble(str(error))
+            except Exception as bug:
+                # An answer of an endpoint that makes no sense may do that.
+                _log.exception("event source %s: shard %s could not be read", self._stream.arn.text, self._shard)
+                self._iterator = None
+                await self._trouble(f"Treadle has a bug: {bug!r}")
 
     async def _trouble(self, problem: str) -> None:
         if problem != self._problem:
             _log.warning("event source %s: %s", self._stream.arn.text, problem)
         self._problem = problem
-        self._owner.changed()
         self._idle += 1
         await self._pause(self._owner.around.limits.event_source_pause_seconds)
 
