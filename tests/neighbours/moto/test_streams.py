@@ -191,6 +191,16 @@ def test_a_stream_that_is_disabled_can_be_read_to_its_end(table: Table) -> None:
     assert table.told() == [("INSERT", "3")]
 
 
+def test_the_stream_of_a_table_that_was_deleted_and_made_again(server: Server, table: Table) -> None:
+    table.tables.delete_table(TableName=table.name)
+    again = Table(server, table.name)
+    again.put(1)
+    again.close()
+    assert again.arn != table.arn
+    assert table.told() == []
+    assert "EndingSequenceNumber" in table.shard["SequenceNumberRange"]
+
+
 def test_what_is_refused(table: Table) -> None:
     shard = table.shard["ShardId"]
     other = {"StreamArn": table.arn, "ShardId": shard.replace("shardId-0", "shardId-1")}

@@ -66,7 +66,7 @@ class Shard:
         self.arn = f"{table.table_arn}/stream/{self.label}"
         self.id = f"shardId-{time.time_ns() // 1_000_000:020}-{secrets.token_hex(4)}"
         self.starting_sequence_number = int(time.time()) * _SEQUENCE_FROM
-        self.closed = False
+        self._closed: float | None = None
         self.records: deque[dict[str, Any]] = deque()
         self.first = self.starting_sequence_number
         """The sequence number of the oldest record that is kept, or of the next one if there is none."""
@@ -82,10 +82,16 @@ class Shard:
     def next(self) -> int:
         return self.first + len(self.records)
 
+    @property
+    def closed(self) -> bool:
+        return self._closed is not None
+
+    def close(self) -> None:
+        self._closed = time.time()
+
     def is_over(self) -> bool:
-        """Whether there is nothing to read, and will not be."""
-        self.trim()
-        return self.closed and not self.records
+        """Whether it is as if there had never been one."""
+        return self._closed is not None and self._closed < time.time() - _KEPT_SECONDS
 
     def to_json(self) -> dict[str, Any]:
         numbers = {"StartingSequenceNumber": str(self.starting_sequence_number)}
@@ -173,7 +179,7 @@ def _set_stream_specification(table: Any, wanted: dict[str, Any] | None) -> None
         return
     shard = getattr(table, "stream_shard", None)
     if shard is not None:
-        shard.closed = True
+        shard.close()
     table.stream_specification, table.stream_shard = {"StreamEnabled": False}, None
 
 
@@ -196,7 +202,7 @@ def _closing(delete: Callable[..., Any]) -> Callable[..., Any]:
         with _writing:
             table = delete(backend, name)
             if getattr(table, "stream_shard", None) is not None:
-                table.stream_shard.closed = True
+                table.stream_shard.close()
             return table
 
     return deleted
