@@ -8,6 +8,7 @@ The second one exits at once; the store is built for that.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -27,6 +28,8 @@ Beside = Callable[[App, threading.Event], int | None]
 """Given the server, started, and an event that asks it to stop. A status ends the server; None does not."""
 
 _EXIT_ERROR = 1
+_YOUNG_OBJECTS = 10_000
+"""So many more objects than before, and the collector looks at the new ones. Python's own number is 700."""
 _EXIT_AT_ONCE = 130
 """What shells report of a command that Ctrl-C killed."""
 
@@ -47,9 +50,18 @@ async def _host(settings: Settings, beside: Beside) -> int | None:
     app = App(settings, [TerminalOutput()] if settings.verbose else [])
     try:
         await app.start()
+        _spare_the_collector()
         return await _until_done(app, beside, stopping)
     finally:
         await app.close()
+
+
+def _spare_the_collector() -> None:
+    """Python's cyclic garbage collector looks at all that may be garbage, again and again. What a server has made by
+    now (botocore's models, most of all) is none, and most of what executions leave is freed without it. (Measured: it
+    took a fifth of the time of a map run.)"""
+    gc.freeze()
+    gc.set_threshold(_YOUNG_OBJECTS)
 
 
 async def _until_done(app: App, beside: Beside, stopping: asyncio.Event) -> int | None:
