@@ -147,6 +147,16 @@ def test_a_transaction_that_fails_leaves_no_record(table: Table) -> None:
     assert len(table.streams.get_records(ShardIterator=behind)["Records"]) == 2
 
 
+def test_every_way_to_write_an_item(table: Table) -> None:
+    name = table.name
+    table.tables.batch_write_item(RequestItems={name: [{"PutRequest": {"Item": {"Id": {"N": "1"}}}}]})
+    table.tables.execute_statement(Statement=f"INSERT INTO \"{name}\" VALUE {{'Id': 2, 'a': 'x'}}")
+    table.tables.execute_statement(Statement=f"UPDATE \"{name}\" SET a='y' WHERE a='x'")
+    table.tables.batch_write_item(RequestItems={name: [{"DeleteRequest": {"Key": {"Id": {"N": "1"}}}}]})
+    table.tables.execute_statement(Statement=f"DELETE FROM \"{name}\" WHERE a='y'")
+    assert table.told() == [("INSERT", "1"), ("INSERT", "2"), ("MODIFY", "2"), ("REMOVE", "1"), ("REMOVE", "2")]
+
+
 def test_binary_attributes(table: Table) -> None:
     image = {"Id": {"N": "1"}, "b": {"B": b"\0\1"}, "l": {"L": [{"B": b"x"}, {"BS": [b"y"]}, {"NULL": True}]}}
     table.put(1, b=image["b"], l=image["l"])

@@ -169,17 +169,14 @@ def correct() -> None:
 
 def _set_stream_specification(table: Any, wanted: dict[str, Any] | None) -> None:
     """In place of moto's method. Of a stream that is disabled a table goes on to say which one it was."""
-    if not hasattr(table, "latest_stream_label"):
-        table.latest_stream_label = None
     if wanted and (wanted.get("StreamEnabled") or wanted.get("StreamViewType")):
         moment = datetime.now(UTC)
         table.stream_specification = {**wanted, "StreamEnabled": True}
         table.latest_stream_label = f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}"
         table.stream_shard = Shard(table.account_id, table)
         return
-    shard = getattr(table, "stream_shard", None)
-    if shard is not None:
-        shard.close()
+    if table.stream_shard is not None:
+        table.stream_shard.close()
     table.stream_specification, table.stream_shard = {"StreamEnabled": False}, None
 
 
@@ -201,7 +198,7 @@ def _closing(delete: Callable[..., Any]) -> Callable[..., Any]:
     def deleted(backend: Any, name: str) -> Any:
         with _writing:
             table = delete(backend, name)
-            if getattr(table, "stream_shard", None) is not None:
+            if table.stream_shard is not None:
                 table.stream_shard.close()
             return table
 
