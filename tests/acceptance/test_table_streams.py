@@ -185,14 +185,23 @@ def test_a_table_that_is_made_again_after_moto_has_ended(folder: Path) -> None:
 
 def test_a_stack_maps_the_stream_of_its_table(folder: Path) -> None:
     with world_of(folder) as world:
+
+        def status() -> str | None:
+            found = str(world.stacks.describe_stacks(StackName="orders")["Stacks"][0]["StackStatus"])
+            return None if found.endswith("IN_PROGRESS") else found
+
         world.stacks.create_stack(StackName="orders", TemplateBody=json.dumps(STACK))
-
-        def status() -> str:
-            return str(world.stacks.describe_stacks(StackName="orders")["Stacks"][0]["StackStatus"])
-
-        poll(lambda: not status().endswith("IN_PROGRESS") or None)
-        assert status() == "CREATE_COMPLETE"
+        assert poll(status) == "CREATE_COMPLETE"
         world.put(1)
         world.until_noted(1)
         (mapping,) = world.functions.list_event_source_mappings()["EventSourceMappings"]
         assert (mapping["StartingPosition"], mapping["MaximumRetryAttempts"]) == ("TRIM_HORIZON", 1)
+        changed = json.loads(json.dumps(STACK))
+        properties = changed["Resources"]["Mapping"]["Properties"]
+        del properties["FilterCriteria"], properties["MaximumRetryAttempts"]
+        properties["BatchSize"] = 7
+        world.stacks.update_stack(StackName="orders", TemplateBody=json.dumps(changed))
+        assert poll(status) == "UPDATE_COMPLETE"
+        (again,) = world.functions.list_event_source_mappings()["EventSourceMappings"]
+        assert (again["UUID"], again["BatchSize"], again["MaximumRetryAttempts"]) == (mapping["UUID"], 7, -1)
+        assert "FilterCriteria" not in again

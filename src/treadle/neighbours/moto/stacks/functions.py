@@ -10,6 +10,18 @@ from typing import Any
 
 from treadle.neighbours.moto.stacks.shapes import Kind, Made, Place, Properties, members, retag, suffix, tag_map
 
+_UNSET_OF_MAPPING: Mapping[str, Any] = {
+    "BisectBatchOnFunctionError": False,
+    "DestinationConfig": {},
+    "Enabled": True,
+    "FilterCriteria": {},
+    "FunctionResponseTypes": [],
+    "MaximumBatchingWindowInSeconds": 0,
+    "MaximumRecordAgeInSeconds": -1,
+    "MaximumRetryAttempts": -1,
+    "ScalingConfig": {},
+}
+"""What an event source mapping gets that has lost a property. BatchSize stays: its default is the source's."""
 _RESPONSE_MODULES = Path(__file__).with_name("cfn_response")
 
 
@@ -119,6 +131,17 @@ def _create_mapping(place: Place, properties: Properties) -> Made:
     return Made(told["UUID"], {"Id": told["UUID"], "EventSourceMappingArn": told.get("EventSourceMappingArn")})
 
 
+def _update_mapping(place: Place, made: Made, old: Properties, new: Properties) -> Made | None:
+    if any(old.get(name) != new.get(name) for name in ("EventSourceArn", "StartingPosition")):
+        return None
+    client = place.client("lambda")
+    dropped = {name: value for name, value in _UNSET_OF_MAPPING.items() if name in old and name not in new}
+    settings = members(client, "UpdateEventSourceMapping", new)
+    client.update_event_source_mapping(**dropped | settings | {"UUID": made.id})
+    retag(client, made.attributes["EventSourceMappingArn"], old.get("Tags") or [], new.get("Tags") or [])
+    return made
+
+
 def _delete_mapping(place: Place, made: Made) -> None:
     place.client("lambda").delete_event_source_mapping(UUID=made.id)
 
@@ -163,7 +186,7 @@ KINDS: Mapping[str, Kind] = {
     "AWS::Lambda::Version": Kind(_create_version, _delete_version, attributes=("Version", "FunctionArn")),
     "AWS::Lambda::Alias": Kind(_create_alias, _delete_alias, _update_alias, ("AliasArn",)),
     "AWS::Lambda::EventSourceMapping": Kind(
-        _create_mapping, _delete_mapping, attributes=("Id", "EventSourceMappingArn")
+        _create_mapping, _delete_mapping, _update_mapping, ("Id", "EventSourceMappingArn")
     ),
     "AWS::Lambda::LayerVersion": Kind(_create_layer, _delete_layer, attributes=("LayerVersionArn",)),
     "AWS::Lambda::Url": Kind(_create_url, _delete_url, attributes=("FunctionArn", "FunctionUrl")),
