@@ -65,7 +65,6 @@ from treadle.tasks.kubernetes import Clusters
 from treadle.tasks.roles import Roles
 from treadle.tasks.service_calls import ServiceCalls
 
-DATABASE = "treadle.db"
 FUNCTION_LOGS = "logs"
 FUNCTION_CODE = "code"
 """Folder of the unpacked code of functions that were made through the API; the archives are in the database."""
@@ -186,7 +185,7 @@ async def _open_store(plan: Plan) -> Store:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ServerError(f"the data folder {folder} cannot be made: {error.strerror}") from error
-    store = SqliteStore(folder / DATABASE)
+    store = SqliteStore(plan.settings.database)
     await store.open()
     plan.parts.push_async_callback(store.close)
     return store
@@ -430,7 +429,7 @@ async def _behind_the_extension(plan: Plan, ground: _Ground, outside: _Outside, 
         keyring=ground.keyring,
         authentication=ground.authentication,
         started=ground.clock.now(),
-        storage=lambda: _storage(plan.data / DATABASE),
+        storage=lambda: _storage(plan.settings.database.absolute()),
         neighbours=outside.neighbours,
         code_tokens=CodeTokens(await ground.store.secret()),
         operations={

@@ -79,6 +79,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What functions see of the server's own environment (INHERITED_VARIABLES, as far as they are set)."""
 
     @property
+    def database(self) -> Path:
+        """The file."""
+        return self.data_dir / "treadle.db"
+
+    @property
     def sdk_folder(self) -> Path:
         """Absolute, whether there is something in it or not."""
         return (self.sdk_dir or self.data_dir / "sdk").absolute()

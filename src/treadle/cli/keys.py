@@ -95,10 +95,9 @@ def revoke(key_id: str, **flags: str | None) -> None:
 
 def _existing(flags: dict[str, str | None]) -> Settings:
     """To look into a folder is no reason to make a database there."""
-    from treadle.composition import DATABASE
 
     settings = load_settings(flags)
-    if not (settings.data_dir / DATABASE).exists():
+    if not (settings.database).exists():
         raise click.ClickException(f"there is no database in {settings.data_dir}; --data names another folder")
     return settings
 
@@ -140,10 +139,9 @@ def _ask(
 async def _open(settings: Settings, act: Callable[[Keyring], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
     from treadle.aws.access_keys import Keyring
     from treadle.clock import SystemClock
-    from treadle.composition import DATABASE
     from treadle.store.sqlite.store import SqliteStore
 
-    store = SqliteStore(settings.data_dir / DATABASE)
+    store = SqliteStore(settings.database)
     await store.open()
     try:
         return await act(Keyring(store, SystemClock(), settings.limits))

@@ -44,6 +44,7 @@ class Clusters:
         self.changes = asyncio.Lock()
         """Held by whoever changes a cluster: what it read still holds when it writes."""
         self._advancing: set[asyncio.Task[None]] = set()
+        self._closed = False
         ledger.register(STEP_KIND, self._step_ended)
 
     async def recover(self) -> None:
@@ -52,6 +53,8 @@ class Clusters:
             await self.advance(record.id)
 
     async def close(self) -> None:
+        """What is due from now on is done when the server is back."""
+        self._closed = True
         for task in self._advancing:
             task.cancel()
         await asyncio.gather(*self._advancing, return_exceptions=True)
@@ -62,6 +65,8 @@ class Clusters:
 
     def advance_soon(self, cluster_id: str) -> None:
         """Behind the answer of whoever asks."""
+        if self._closed:
+            return
         task = asyncio.get_running_loop().create_task(self.advance(cluster_id))
         self._advancing.add(task)
         task.add_done_callback(lambda done: self._advanced(cluster_id, done))
