@@ -5,10 +5,11 @@ import logging
 import os
 import signal
 import sys
+from contextlib import suppress
 
 import pytest
 
-from treadle.functions.guardian import Guardian
+from treadle.functions.guardian import Bounds, Guardian
 from treadle.functions.scratch import Scratch
 
 
@@ -50,6 +51,22 @@ async def test_ignores_what_a_terminal_sends(scratch: Scratch, number: int) -> N
     os.kill(guardian.pid, number)
     await guardian.close()
     assert await asyncio.wait_for(watched.wait(), 20) == -signal.SIGKILL
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it looks at workers on Linux only")
+async def test_looks_at_workers_however_often_others_come_and_go(scratch: Scratch) -> None:
+    guardian = Guardian(scratch)
+    await guardian.start()
+    watched, ended = await sleeper(), asyncio.Event()
+    bounds = Bounds(mark="of-no-process", folder=str(scratch.make()), storage=0, memory=None, processes=0)
+    guardian.watch(watched.pid, bounds, lambda what: ended.set())
+    async with asyncio.timeout(20):
+        while not ended.is_set():
+            guardian.unwatch(0)  # which nobody watches
+            with suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), 0.05)
+    assert await asyncio.wait_for(watched.wait(), 20) == -signal.SIGKILL
+    await guardian.close()
 
 
 async def test_is_replaced_and_told_all_again(scratch: Scratch) -> None:

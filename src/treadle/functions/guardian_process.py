@@ -23,6 +23,7 @@ import select
 import shutil
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -61,13 +62,19 @@ def main() -> None:
 
 
 def _messages(watched: Watched) -> Iterator[list[dict[str, Any]]]:
-    """Those that have come; none, when it is time to look. To the end of the pipe."""
+    """Those that have come; none, when it is time to look, however many come. To the end of the pipe."""
     rest = b""
+    due = time.monotonic()
     while True:
-        is_bounded = _IS_LINUX and any("mark" in each for each in watched.values())
-        ready, _, _ = select.select([sys.stdin.fileno()], [], [], _LOOK_SECONDS if is_bounded else None)
+        wait = None
+        if _IS_LINUX and any("mark" in each for each in watched.values()):
+            wait = due - time.monotonic()
+            if wait <= 0:
+                yield []
+                due = time.monotonic() + _LOOK_SECONDS
+                continue
+        ready, _, _ = select.select([sys.stdin.fileno()], [], [], wait)
         if not ready:
-            yield []
             continue
         data = os.read(sys.stdin.fileno(), 65_536)
         if not data:
