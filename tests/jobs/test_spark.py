@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from treadle.jobs import spark, step_process
+from treadle.jobs import step_process
 from treadle.jobs.spark import command
 from treadle.jobs.staging import Stage
 
@@ -14,24 +14,20 @@ LIBRARY = "s3://eu-west-1.elasticmapreduce/libs/script-runner/script-runner.jar"
 
 
 @pytest.mark.parametrize(
-    ("jar", "arguments", "there", "runs"),
+    ("jar", "arguments", "runs"),
     [
-        ("command-runner.jar", ["spark-submit", "a.py"], True, True),
-        ("command-runner.jar", ["hive-script", "--args"], True, True),
-        ("command-runner.jar", ["spark-submit", "a.py"], False, False),
-        ("command-runner.jar", ["bash", "-c", "true"], True, False),
-        ("command-runner.jar", ["state-pusher-script"], True, False),
-        ("command-runner.jar", [], True, False),
-        ("script-runner.jar", ["s3://b/a.sh"], False, True),
-        (LIBRARY, ["s3://b/a.sh"], False, True),
-        (LIBRARY, [], True, False),
-        ("s3://b/mine.jar", ["spark-submit"], True, False),
+        ("command-runner.jar", ["spark-submit", "a.py"], True),
+        ("command-runner.jar", ["hive-script", "--args"], True),
+        ("command-runner.jar", ["bash", "-c", "true"], False),
+        ("command-runner.jar", ["state-pusher-script"], False),
+        ("command-runner.jar", [], False),
+        ("script-runner.jar", ["s3://b/a.sh"], True),
+        (LIBRARY, ["s3://b/a.sh"], True),
+        (LIBRARY, [], False),
+        ("s3://b/mine.jar", ["spark-submit"], False),
     ],
 )
-def test_which_steps_run_by_themselves(
-    monkeypatch: pytest.MonkeyPatch, jar: str, arguments: list[str], there: bool, runs: bool
-) -> None:
-    monkeypatch.setattr(spark, "_there_is_spark", lambda: there)
+def test_which_steps_run_by_themselves(jar: str, arguments: list[str], runs: bool) -> None:
     found = command(jar, arguments)
     assert bool(found) is runs
     assert not found or "treadle.jobs.step_process" in found
@@ -91,6 +87,18 @@ def test_a_script_is_filled_in_before_it_runs(monkeypatch: pytest.MonkeyPatch, t
     ("arguments", "told"),
     [(["hive-script", "-f", "q"], "--args, with Hive's own"), (["script-runner.jar"], "the script is missing")],
 )
-def test_what_cannot_be_understood(capsys: pytest.CaptureFixture[str], arguments: list[str], told: str) -> None:
+def test_what_cannot_be_understood(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str], told: str
+) -> None:
+    monkeypatch.setattr(step_process, "_spark", lambda name: name)
     assert step_process.main(arguments) == 1
     assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["spark-submit", "s3://b/a.py"], ["hive-script", "--args", "-f", "s3://b/q"]])
+def test_without_pyspark_it_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    monkeypatch.setattr(step_process.importlib.util, "find_spec", lambda name: None)
+    assert step_process.main(arguments) == 1
+    assert "pip install 'treadle[spark]'" in capsys.readouterr().err

@@ -122,7 +122,7 @@ def _settings(folder: Path) -> list[str]:
 def _spark(program: str) -> str:
     found = importlib.util.find_spec("pyspark")
     if found is None or found.origin is None:
-        raise UsageError("PySpark is not installed; pip install 'treadle[spark]' installs it")
+        raise UsageError("PySpark is not installed: pip install 'treadle[spark]', or let jobs.toml say what runs")
     if "JAVA_HOME" not in os.environ and shutil.which("java") is None:
         raise UsageError("there is no Java: neither is JAVA_HOME set, nor is there a java on the PATH")
     return str(Path(found.origin).parent / "bin" / program)

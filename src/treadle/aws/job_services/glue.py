@@ -1,7 +1,7 @@
 """Runs of Glue's jobs. The jobs themselves are the neighbour's.
 
-A Python shell job runs its script, from S3, with this server's own Python; a Spark job with spark-submit, if PySpark
-is installed (Glue's own library `awsglue` is not). jobs.toml may say something else for a job's name.
+A Python shell job runs its script, from S3, with this server's own Python; a Spark job with spark-submit, on PySpark
+(without Glue's own library `awsglue`). jobs.toml may say something else for a job's name.
 """
 
 from __future__ import annotations

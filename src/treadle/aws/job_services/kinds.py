@@ -143,7 +143,7 @@ def _brewed(job: Job, key: Members) -> Members:
 
 
 def _spark_submit(driver: Members | None) -> tuple[str, ...]:
-    """What runs a Spark job, if PySpark is installed."""
+    """What runs a Spark job."""
     if driver is None or "entryPoint" not in driver:
         return ()
     options = driver.get("sparkSubmitParameters", "").split()
