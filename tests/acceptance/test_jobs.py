@@ -76,7 +76,7 @@ def define(server: Server) -> None:
     client("glue", server).create_job(Name="shell", Role=ROLE, Command=location)
     client("codebuild", server).create_project(
         name="project",
-        source={"type": "NO_SOURCE", "location": "nowhere", "buildspec": BUILDSPEC},
+        source={"type": "NO_SOURCE", "buildspec": BUILDSPEC},
         artifacts={"type": "NO_ARTIFACTS"},
         environment={"type": "LINUX_CONTAINER", "image": "busybox", "computeType": "BUILD_GENERAL1_SMALL"},
         serviceRole=ROLE,

@@ -22,6 +22,7 @@ def correct(service: str) -> None:
 
 _CORRECTIONS: Mapping[str, tuple[str, ...]] = {
     "cloudformation": ("stacks.cloudformation",),
+    "codebuild": ("codebuild",),
     "connect": ("connect",),
     "dynamodb": ("streams",),
     "events": ("connections", "events"),
