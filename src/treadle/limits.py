@@ -277,9 +277,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     event_source_wait_seconds: int = 20
     """How long one poll of a queue waits for messages: the most that SQS allows."""
     event_source_idle_seconds: int = 1
-    """Longest pause between polls that do not wait, while nothing comes."""
+    """Longest pause between polls that do not wait, of queues and of the shards of streams, while nothing comes."""
     event_source_pause_seconds: int = 10
-    """Longest pause of a mapping whose queue or function is not there, before it looks again."""
+    """Longest pause of a mapping whose source or function is not there, before it looks again; and of a batch of a
+    stream's records that fails, before it is tried again."""
 
     # -- asynchronous invocations (Lambda's) -----------------------------------------------------------------------
 
