@@ -262,6 +262,13 @@ def test_a_stack_that_cannot_be_made_is_rolled_back(cloud: Cloud) -> None:
     assert "InvalidDefinition" in reasons["Machine"]
     assert machines(cloud) == before
     assert cloudformation.list_stack_resources(StackName=stack_id)["StackResourceSummaries"] == []
+    refused = "is in ROLLBACK_COMPLETE state and can not be updated"
+    with pytest.raises(ClientError, match=refused):
+        cloudformation.update_stack(StackName="wrong", TemplateBody=template())
+    with pytest.raises(ClientError, match=refused):  # as `aws cloudformation deploy` does it when it is said again
+        cloudformation.create_change_set(
+            StackName="wrong", ChangeSetName="again", ChangeSetType="UPDATE", TemplateBody=json.dumps(made)
+        )
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,9 @@ def correct() -> None:
 
     def prepared_change_set(self: Any, stack_name: str, change_set_name: str, template: str, **more: Any) -> Any:
         text = _prepared(self, template, more.get("parameters") or {})
+        for stack in self.stacks.values():
+            if stack.name == stack_name and more["change_set_type"] == "UPDATE":
+                _check_updatable(stack)
         made = create_change_set(self, stack_name, change_set_name, text, **more)
         self.change_sets[made[0]].original = template
         return made
@@ -106,14 +109,12 @@ def _resources(stack: Any) -> list[Any]:
 def _begin(stack: Any, status: str, job: Callable[[], None]) -> None:
     """The job, in a thread of its own; `status`: of the stack meanwhile. While something is under way, only a deletion
     may begin, and waits for it."""
-    models: Any = import_module("moto.cloudformation.models")
     work, resources = _work(stack), stack.resource_map
     before = work.thread
     if before is None:
         resources.worked_at_by = _NOBODY
     elif status != "DELETE_IN_PROGRESS" and stack.status.endswith("_IN_PROGRESS"):
-        text = f"Stack:{stack.stack_id} is in {stack.status} state and can not be updated."
-        raise models.ValidationError(message=text)
+        raise _not_updatable(stack)
     _tell(stack, status, "User Initiated")
 
     def run() -> None:
@@ -135,6 +136,20 @@ def _begin(stack: Any, status: str, job: Callable[[], None]) -> None:
 
 
 _NOBODY = object()
+_UPDATABLE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_FAILED", "UPDATE_ROLLBACK_COMPLETE"})
+
+
+def _check_updatable(stack: Any) -> None:
+    """What became nothing when it was to be made can only be deleted. Raises moto's ValidationError."""
+    if stack.status not in _UPDATABLE:
+        raise _not_updatable(stack)
+
+
+def _not_updatable(stack: Any) -> Exception:
+    models: Any = import_module("moto.cloudformation.models")
+    text = f"Stack:{stack.stack_id} is in {stack.status} state and can not be updated."
+    error: Exception = models.ValidationError(message=text)
+    return error
 
 
 def _tell(stack: Any, status: str, reason: str | None = None) -> None:
@@ -356,6 +371,7 @@ def _update_stack(
     """In place of the method of moto's backend."""
     models: Any = import_module("moto.cloudformation.models")
     stack = self.get_stack(name)
+    _check_updatable(stack)
     resolved = self._resolve_update_parameters(instance=stack, incoming_params=parameters)
     text = _prepared(self, template, resolved)
     if stack.has_template(text) and stack.has_parameters(resolved):
