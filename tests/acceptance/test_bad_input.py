@@ -79,8 +79,9 @@ CASES = [
     ),
     definition(
         "not there yet",
-        one_state(Type="Task", Resource="arn:aws:states:::glue:startJobRun", Parameters={"JobName": "j"}, End=True),
-        "NOT_IMPLEMENTED: Treadle does not run 'glue:startJobRun' tasks yet at /States/S/Resource",
+        one_state(Type="Task", Resource="arn:aws:states:::aws-sdk:translate:listLanguages", Parameters={}, End=True),
+        "NOT_IMPLEMENTED: Nobody answers for 'translate' at this server: AWS_ENDPOINT_URL_TRANSLATE names an endpoint "
+        "for it at /States/S/Resource",
     ),
     Case(
         "a bad definition for a machine that is there",

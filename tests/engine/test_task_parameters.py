@@ -11,12 +11,13 @@ from treadle.document import Document
 from treadle.engine.signals import Start, TaskFailed, TaskSubmitted
 
 SYNC = "arn:aws:states:::athena:startQueryExecution.sync"
-WRONG = {"Problem": "The value of the field 'Headers' has an invalid format"}
+WRONG = {"ApiEndpoint": "a", "Method": "GET", "Problem": "The value of the field 'Headers' has an invalid format"}
 """The fake surroundings of the driver refuse what has such a parameter, in its words."""
 TASKS: dict[str, Task] = {"startQueryExecution": lambda parameters: {}}
 CAUSE = (
     "An error occurred while executing the state 'A' (entered at the event id #2). The Parameters "
-    """'{"Problem":"The value of the field 'Headers' has an invalid format"}' could not be used to start the Task: """
+    """'{"ApiEndpoint":"a","Method":"GET","Problem":"The value of the field 'Headers' has an invalid format"}' """
+    "could not be used to start the Task: "
     "[The value of the field 'Headers' has an invalid format]"
 )
 
