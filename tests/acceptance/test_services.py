@@ -89,6 +89,45 @@ def test_each_protocol_is_understood(signed_server: Server) -> None:
     assert client_of("sqs", signed_server).list_queues()["QueueUrls"] == [f"{signed_server.url}/{ACCOUNT}/q"]
 
 
+LACKING: list[tuple[str, str, dict[str, Any]]] = [
+    ("rds", "describe_account_attributes", {}),  # Query
+    ("ec2", "describe_id_format", {}),
+    ("route53", "get_checker_ip_ranges", {}),  # REST-XML
+    ("apigateway", "get_client_certificates", {}),  # REST-JSON, without a route
+    ("iot", "list_audit_findings", {}),  # REST-JSON, with a route
+    ("ssm", "list_nodes", {}),  # JSON
+    ("greengrassv2", "list_components", {}),  # not a service of moto's at all
+]
+
+
+@pytest.mark.parametrize(("service", "call", "request_"), LACKING, ids=[row[0] for row in LACKING])
+def test_what_moto_lacks_is_refused_for_good(
+    signed_server: Server, service: str, call: str, request_: dict[str, Any]
+) -> None:
+    """In the protocol of the service, and so that the SDK does not repeat it."""
+    with pytest.raises(ClientError) as refused:
+        getattr(client_of(service, signed_server), call)(**request_)
+    told = refused.value.response
+    assert told["Error"]["Code"] == "NotImplementedException"
+    assert f"'{service}'" in told["Error"]["Message"]
+    assert told["ResponseMetadata"]["HTTPStatusCode"] == 501
+    assert told["ResponseMetadata"]["RetryAttempts"] == 0
+    assert told["ResponseMetadata"]["RequestId"]
+
+
+def test_what_a_service_does_not_find_is_its_own_answer(signed_server: Server) -> None:
+    for service, call, request, code in (
+        ("s3", "get_bucket_location", {"Bucket": "nowhere"}, "NoSuchBucket"),
+        ("apigateway", "get_rest_api", {"restApiId": "nothing"}, "NotFoundException"),
+        ("route53", "get_hosted_zone", {"Id": "NOTHING"}, "NoSuchHostedZone"),
+        ("iot", "describe_thing", {"thingName": "nothing"}, "ResourceNotFoundException"),
+    ):
+        with pytest.raises(ClientError) as refused:
+            getattr(client_of(service, signed_server), call)(**request)
+        told = refused.value.response
+        assert (told["Error"]["Code"], told["ResponseMetadata"]["HTTPStatusCode"]) == (code, 404)
+
+
 WORKFLOW = {
     "StartAt": "Put",
     "States": {

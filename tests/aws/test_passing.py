@@ -17,7 +17,7 @@ from treadle.aws.door import Door
 from treadle.aws.passing import Passing
 from treadle.aws.sigv4 import signing_key
 from treadle.limits import Limits
-from treadle.neighbours.contract import EmulatorMissing, Incoming, NeighbourUnavailable, Outgoing
+from treadle.neighbours.contract import EmulatorMissing, Incoming, NeighbourUnavailable, NotEmulated, Outgoing
 from treadle.neighbours.directory import Neighbours
 
 from .conftest import SettableClock
@@ -238,6 +238,25 @@ async def test_a_missing_emulator_is_no_reason_to_try_again(signed_door: Door, e
     assert head(messages)[0] == 501
     root = ElementTree.fromstring(messages[1]["body"])
     assert root.findtext("Error/Message") == "Treadle does not serve 's3', and moto is not installed."
+
+
+@pytest.mark.parametrize(
+    ("service", "error", "request_id"),
+    [("sns", "Error", "RequestId"), ("route53", "Error", "RequestId"), ("ec2", "Errors/Error", "RequestID")],
+)
+async def test_what_the_emulator_lacks_is_no_reason_to_try_again(
+    signed_door: Door, emulator: Emulator, service: str, error: str, request_id: str
+) -> None:
+    emulator.reply = NotEmulated("moto does not have this: <&>")
+    given = {"host": "h", "authorization": authorization(service=service)}
+    messages = await ask(signed_door, "POST", "/", given, b"Action=X")
+    status, headers = head(messages)
+    assert status == 501
+    root = ElementTree.fromstring(messages[1]["body"])
+    assert root.findtext(f"{error}/Code") == "NotImplementedException"
+    expected = f"Treadle does not serve '{service}', and moto does not have this: <&>."
+    assert root.findtext(f"{error}/Message") == expected
+    assert root.findtext(request_id) == headers[b"x-amzn-requestid"].decode()
 
 
 async def test_a_page_of_the_web_cannot_use_a_service_unsigned(signed_door: Door, emulator: Emulator) -> None:

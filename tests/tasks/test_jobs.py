@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from treadle.document import Document, decode
 from treadle.limits import DEFAULT_LIMITS, Limits
-from treadle.neighbours.contract import Neighbour, NeighbourUnavailable
+from treadle.neighbours.contract import Neighbour, NeighbourUnavailable, NotEmulated
 from treadle.neighbours.directory import Neighbours
 from treadle.tasks.contract import TaskOutcome
 from treadle.tasks.integration_table import INTEGRATIONS
@@ -130,6 +130,14 @@ async def test_a_question_without_an_answer_is_asked_again(trouble: Answer) -> N
     outcome = await Run(service, "athena:startQueryExecution", QUERY, submitted=BEGUN).outcome()
     assert outcome.output is not None
     assert service.times("GetQueryExecution") == len(troubles) + 1
+
+
+async def test_a_question_that_nobody_can_answer_is_not_asked_for_ever() -> None:
+    service = FakeService(GetQueryExecution=[NotEmulated("moto does not have this")])
+    outcome = await Run(service, "athena:startQueryExecution", QUERY, submitted=BEGUN).outcome()
+    assert outcome.error == "Athena.AmazonAthenaException"
+    assert "moto does not have this" in (outcome.cause or "")
+    assert service.times("GetQueryExecution") == LIMITS.job_missing_polls
 
 
 async def test_a_job_that_is_not_known_yet() -> None:

@@ -10,7 +10,7 @@ import pytest
 from treadle.document import decode
 from treadle.language.resources import parse_resource
 from treadle.limits import Limits
-from treadle.neighbours.contract import NeighbourUnavailable
+from treadle.neighbours.contract import NeighbourUnavailable, NotEmulated
 from treadle.neighbours.directory import Neighbours
 from treadle.tasks.contract import TaskOutcome
 from treadle.tasks.dispatch import Dispatch
@@ -89,6 +89,15 @@ async def test_a_neighbour_that_is_not_there() -> None:
         "DynamoDb.SdkClientException",
         "Unable to execute HTTP request: it does not answer",
     )
+
+
+async def test_what_the_emulator_lacks_is_a_refusal_of_the_service() -> None:
+    neighbour = FakeNeighbour()
+    neighbour.trouble = NotEmulated("moto does not have this: list_imports")
+    outcome = await run(neighbour, "dynamodb:listImports", {})
+    assert outcome.error == "DynamoDb.DynamoDbException"
+    text = "moto does not have this: list_imports (Service: DynamoDb, Status Code: 501, Request ID: "
+    assert (outcome.cause or "").startswith(text)
 
 
 async def test_a_request_that_comes_again_has_the_same_idempotency_token() -> None:

@@ -35,7 +35,14 @@ from treadle.aws.messages import Answer, ClientGoneError, Request, Send
 from treadle.aws.unserved import refusal
 from treadle.limits import Limits
 from treadle.neighbours.catalogue import AwsService
-from treadle.neighbours.contract import EmulatorMissing, Headers, Incoming, NeighbourUnavailable, Outgoing
+from treadle.neighbours.contract import (
+    EmulatorMissing,
+    Headers,
+    Incoming,
+    NeighbourUnavailable,
+    NotEmulated,
+    Outgoing,
+)
 from treadle.neighbours.directory import Neighbours, UnknownNeighbour
 from treadle.neighbours.transport import passed_on
 
@@ -75,7 +82,7 @@ class Passing:
             return await self._pass_on(service, request, body)
         except ApiError as error:
             failure = error
-        except EmulatorMissing as error:
+        except (EmulatorMissing, NotEmulated) as error:
             failure = ApiError("NotImplementedException", f"Treadle does not serve '{service.name}', and {error}.")
         except NeighbourUnavailable as error:
             # A request whose body ends in the middle is a trouble of the connection to the neighbour, too.

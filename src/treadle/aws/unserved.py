@@ -1,6 +1,7 @@
 """Errors about requests for services that Treadle does not serve itself, in a form that their clients can read.
 
-Clients of the Query protocols and of S3 read XML, those of RPC v2 read CBOR, the others JSON.
+Clients of the Query protocols and of S3 read XML, those of EC2 in a form of its own; those of RPC v2 read CBOR, the
+others JSON.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ def refusal(error: ApiError, service: AwsService | None, request: Request, reque
     if content_type.startswith(_CBOR):
         return Answer(error.status, _CBOR, _cbor(error), headers=((b"smithy-protocol", b"rpc-v2-cbor"),))
     if content_type.startswith(_FORM) or (service is not None and service.protocol in _XML_PROTOCOLS):
-        return Answer(error.status, b"text/xml", _xml(error, request_id))
+        form = _ec2_xml if service is not None and service.protocol == "ec2" else _xml
+        return Answer(error.status, b"text/xml", form(error, request_id))
     if content_type.startswith(_AWS_JSON) or service is None:
         return error_answer(error)
     name, members = error.body["__type"], {"message": error.body["message"]}
@@ -37,6 +39,14 @@ def _xml(error: ApiError, request_id: str) -> bytes:
     return (
         f"<ErrorResponse><Error><Type>{whose}</Type><Code>{name}</Code><Message>{message}</Message></Error>"
         f"<RequestId>{request_id}</RequestId></ErrorResponse>"
+    ).encode()
+
+
+def _ec2_xml(error: ApiError, request_id: str) -> bytes:
+    name, message = escape(error.body["__type"]), escape(error.body["message"])
+    return (
+        f"<Response><Errors><Error><Code>{name}</Code><Message>{message}</Message></Error></Errors>"
+        f"<RequestID>{request_id}</RequestID></Response>"
     ).encode()
 
 

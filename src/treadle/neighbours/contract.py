@@ -18,6 +18,10 @@ class EmulatorMissing(NeighbourUnavailable):
     """There is no use in asking again: it is not installed."""
 
 
+class NotEmulated(NeighbourUnavailable):
+    """There is no use in asking again: the emulator is there, but lacks this operation, or what was asked of it."""
+
+
 class Outgoing(Struct, frozen=True, kw_only=True):
     """A request as it goes out. Where to is the neighbour's business."""
 

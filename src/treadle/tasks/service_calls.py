@@ -42,7 +42,7 @@ from treadle.document import decode, encode
 from treadle.jobs.rules import SERVICES as JOB_SERVICES
 from treadle.limits import Limits
 from treadle.neighbours.catalogue import AwsService, catalogue
-from treadle.neighbours.contract import Incoming, NeighbourUnavailable, Outgoing
+from treadle.neighbours.contract import Incoming, NeighbourUnavailable, NotEmulated, Outgoing
 from treadle.neighbours.directory import Neighbours, is_known
 from treadle.tasks.contract import ServiceFault
 
@@ -150,7 +150,11 @@ class ServiceCalls:
         outgoing = _written(operation, filled, url, self._host, account, region, credentials)
         if url is None and token is not None:
             outgoing.headers.append((TASK_TOKEN_HEADER, token.encode()))
-        return service, await self._neighbours.send(service, outgoing), url is None
+        try:
+            return service, await self._neighbours.send(service, outgoing), url is None
+        except NotEmulated as error:
+            # What a client of the service itself is told.
+            raise ServiceFault("NotImplementedException", f"{error}", 501, str(uuid.uuid4())) from error
 
     async def _whole(self, service: AwsService, incoming: Incoming) -> bytes:
         try:

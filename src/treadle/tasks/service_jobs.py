@@ -69,7 +69,9 @@ class ServiceJob:
         try:
             answered = await self._calls.call(operation, members, account=request.account, region=request.region)
         except ServiceFault as fault:
-            if fault.status >= 500 or fault.status == 429 or any(word in fault.code for word in _PASSING):
+            # 501 does not pass: nobody has the operation.
+            passes = fault.status >= 500 and fault.status != 501
+            if passes or fault.status == 429 or any(word in fault.code for word in _PASSING):
                 raise NeighbourUnavailable(str(fault)) from fault
             raise
         return shown(operation, answered.members)

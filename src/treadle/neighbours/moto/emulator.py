@@ -24,8 +24,8 @@ from msgspec import Struct
 
 from treadle.functions.logs import Output
 from treadle.limits import Limits
-from treadle.neighbours.contract import EmulatorMissing, Incoming, NeighbourUnavailable, Outgoing
-from treadle.neighbours.moto import control
+from treadle.neighbours.contract import EmulatorMissing, Incoming, NeighbourUnavailable, NotEmulated, Outgoing
+from treadle.neighbours.moto import control, lacking
 from treadle.neighbours.moto.control import READY, SERVICE_SOCKET, Greeting, Settings, Whereabouts
 from treadle.neighbours.moto.link import Link, LinkFailed, connect
 from treadle.neighbours.transport import Transport
@@ -93,7 +93,7 @@ class Moto:
         transport = await self._ready()
         headers = [(key, value) for key, value in request.headers if key.lower() != _ACCOUNT_HEADER]
         headers.append((_ACCOUNT_HEADER, request.account.encode()))
-        return await transport.send(
+        answer = await transport.send(
             Outgoing(
                 method=request.method,
                 target=request.target,
@@ -102,6 +102,11 @@ class Moto:
                 account=request.account,
             )
         )
+        lacked = lacking.told(answer)
+        if lacked is not None:
+            answer.close()
+            raise NotEmulated(f"{_NAME} does not have this: {lacked}")
+        return answer
 
     async def close(self) -> None:
         self._closed = True

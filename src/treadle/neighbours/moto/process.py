@@ -50,13 +50,15 @@ def _build(settings: Settings) -> Any:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
     from werkzeug.serving import make_server
 
-    from treadle.neighbours.moto import callback
+    from treadle.neighbours.moto import callback, lacking
     from treadle.neighbours.moto.corrections import correct
     from treadle.neighbours.moto.owner import Owner
 
     def application(service: Any) -> Any:
         correct(service)
-        return create_backend_app(service)
+        built = create_backend_app(service)
+        lacking.tell(built)
+        return built
 
     # Importing moto made it the default account. If it stayed it would be the account of every request.
     os.environ.pop("MOTO_ACCOUNT_ID", None)
