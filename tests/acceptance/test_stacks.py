@@ -271,6 +271,46 @@ def test_a_stack_that_cannot_be_made_is_rolled_back(cloud: Cloud) -> None:
         )
 
 
+def test_change_sets_to_make_a_stack_share_it_until_one_is_executed(cloud: Cloud) -> None:
+    cloudformation = cloud.client("cloudformation")
+
+    def reviewed(change_set: str, topic: str) -> dict[str, Any]:
+        resources = {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": topic}}}
+        told: dict[str, Any] = cloudformation.create_change_set(
+            StackName="reviewed",
+            ChangeSetName=change_set,
+            ChangeSetType="CREATE",
+            TemplateBody=json.dumps({"Resources": resources}),
+            Tags=[{"Key": "topic", "Value": topic}],
+        )
+        return told
+
+    def stacks() -> list[tuple[str, str]]:
+        listed = cloudformation.list_stacks()["StackSummaries"]
+        return [(each["StackId"], each["StackStatus"]) for each in listed if each["StackName"] == "reviewed"]
+
+    first, second = reviewed("first", "topic-of-first"), reviewed("second", "topic-of-second")
+    assert first["StackId"] == second["StackId"]
+    assert stacks() == [(first["StackId"], "REVIEW_IN_PROGRESS")]
+    described = cloudformation.describe_change_set(StackName="reviewed", ChangeSetName="second")
+    assert (described["StackId"], described["ExecutionStatus"]) == (first["StackId"], "AVAILABLE")
+
+    cloudformation.execute_change_set(StackName="reviewed", ChangeSetName="second")
+    told = settled(cloud, "reviewed")
+    assert (told["StackId"], told["StackStatus"]) == (first["StackId"], "CREATE_COMPLETE")
+    assert told["Tags"] == [{"Key": "topic", "Value": "topic-of-second"}]
+    (topic,) = cloudformation.list_stack_resources(StackName="reviewed")["StackResourceSummaries"]
+    assert topic["PhysicalResourceId"].endswith(":topic-of-second")
+    with pytest.raises(ClientError, match="does not exist"):
+        cloudformation.execute_change_set(StackName="reviewed", ChangeSetName=first["Id"])
+
+    refused = r"Stack \[reviewed\] already exists and cannot be created again with the changeSet \[third\]\."
+    with pytest.raises(ClientError, match=refused) as raised:
+        reviewed("third", "topic-of-third")
+    assert raised.value.response["Error"]["Code"] == "ValidationError"
+    assert stacks() == [(first["StackId"], "CREATE_COMPLETE")]
+
+
 @pytest.mark.parametrize(
     ("made", "text"),
     [

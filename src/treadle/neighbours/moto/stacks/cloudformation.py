@@ -63,12 +63,16 @@ def correct() -> None:
 
     def prepared_change_set(self: Any, stack_name: str, change_set_name: str, template: str, **more: Any) -> Any:
         text = _prepared(self, template, more.get("parameters") or {})
-        for stack in self.stacks.values():
-            if stack.name == stack_name and more["change_set_type"] == "UPDATE":
-                _check_updatable(stack)
+        stack = next((each for each in list(self.stacks.values()) if each.name == stack_name), None)
+        if stack is not None:
+            _check_open(stack, change_set_name, more["change_set_type"])
         made = create_change_set(self, stack_name, change_set_name, text, **more)
-        self.change_sets[made[0]].original = template
-        return made
+        changes = self.change_sets[made[0]]
+        changes.original = template
+        if stack is not None and changes.stack is not stack:  # moto has made a second stack of this name
+            del self.stacks[changes.stack_id]
+            changes.stack, changes.stack_id = stack, stack.stack_id
+        return changes.change_set_id, changes.stack_id
 
     def original_template(self: Any, name_or_stack_id: str) -> Any:
         return _work(self.get_stack(name_or_stack_id)).original or get_template(self, name_or_stack_id)
@@ -143,6 +147,17 @@ def _check_updatable(stack: Any) -> None:
     """What became nothing when it was to be made can only be deleted. Raises moto's ValidationError."""
     if stack.status not in _UPDATABLE:
         raise _not_updatable(stack)
+
+
+def _check_open(stack: Any, change_set_name: str, change_set_type: str) -> None:
+    """Whether this stack may get a change set of the type: to be made, only if it never was. Raises moto's
+    ValidationError."""
+    models: Any = import_module("moto.cloudformation.models")
+    if change_set_type == "UPDATE":
+        _check_updatable(stack)
+    elif stack.status != "REVIEW_IN_PROGRESS":
+        text = f"Stack [{stack.name}] already exists and cannot be created again with the changeSet"
+        raise models.ValidationError(message=f"{text} [{change_set_name}].")
 
 
 def _not_updatable(stack: Any) -> Exception:
@@ -391,18 +406,24 @@ def _delete_stack(self: Any, name_or_stack_id: str) -> None:
 
 
 def _execute_change_set(self: Any, change_set_name: str, stack_name: str | None = None) -> None:
-    """In place of the method of moto's backend."""
+    """In place of the method of moto's backend. The other change sets of the stack go, as they were made for the stack
+    as it was (CloudFormation API Reference, ExecuteChangeSet)."""
     models: Any = import_module("moto.cloudformation.models")
     changes = self.describe_change_set(change_set_name)
     if changes.execution_status != "AVAILABLE":
         text = f"ChangeSet [{changes.change_set_id}] cannot be executed in its current execution status of"
         raise models.ValidationError(message=f"{text} [{changes.execution_status}]")
     stack = self.stacks[changes.stack_id]
-    _work(stack).original = changes.original
-    changes.execution_status = "EXECUTE_COMPLETE"
     if changes.change_set_type == "CREATE":
+        # The stack has these of the first change set that was made for it.
+        stack.tags, stack.role_arn = changes.tags or {}, changes.role_arn
+        stack.notification_arns = changes.notification_arns or []
         stack.resource_map.cross_stack_resources = self.exports
         _use(stack, changes.template, changes.parameters)
         _begin(stack, "CREATE_IN_PROGRESS", partial(_creation, self, stack))
     else:
         _begin(stack, "UPDATE_IN_PROGRESS", partial(_change_all, self, stack, changes.template, changes.parameters))
+    _work(stack).original = changes.original
+    changes.execution_status = "EXECUTE_COMPLETE"
+    for other in [each for each in self.change_sets.values() if each.stack is stack and each is not changes]:
+        del self.change_sets[other.change_set_id]
