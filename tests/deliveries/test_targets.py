@@ -136,6 +136,7 @@ async def test_to_a_machine() -> None:
         (400, "ThrottlingException", NotNow),
         (429, "Whatever", NotNow),
         (503, "ServiceUnavailable", NotNow),
+        (501, "NotImplementedException", Undeliverable),
     ],
 )
 async def test_faults(status: int, code: str, trouble: type[Exception]) -> None:

@@ -99,7 +99,8 @@ class Targets:
         try:
             await send(self, target, message)
         except ServiceFault as fault:
-            passes = fault.status >= 500 or fault.status == 429 or fault.code in _TRANSIENT
+            # 501: nobody implements it, and that does not pass.
+            passes = (fault.status >= 500 and fault.status != 501) or fault.status == 429 or fault.code in _TRANSIENT
             raise (NotNow if passes else Undeliverable)(f"{arn}: {fault}") from fault
         except (EmulatorMissing, UnknownNeighbour) as error:
             raise Undeliverable(f"{arn}: {error}") from error
