@@ -39,6 +39,11 @@ class StoreUnusable(StoreError):
     once raised, every later call raises it too."""
 
 
+class StoreUnavailable(StoreError):
+    """The database cannot be reached at the moment: what was asked may or may not have been done, and can be asked
+    again. (Of a database that nodes share; see `cluster_contract.py`.)"""
+
+
 class Conflict(StoreError):
     """A name is taken, or a row was changed by somebody else since it was read."""
 
@@ -207,6 +212,8 @@ class Commit(Struct, frozen=True, kw_only=True):
     entry: JournalEntry | None = None
     redrive: RedriveRecord | None = None
     """With it, an execution that had ended begins again; its number is the row's `redrives`."""
+    answers: tuple[tuple[int, bytes], ...] = ()
+    """Ids of requests of other nodes (`cluster_contract.py`) that it carries out, and what they are answered."""
 
 
 class ExecutionFilter(Struct, frozen=True, kw_only=True):
@@ -385,8 +392,9 @@ class Store(FunctionStore, LayerStore, MapRunStore, EventSourceStore, JobStore, 
 
     # -- executions ----------------------------------------------------------------------------------------
 
-    def execution_id(self) -> int:
-        """A new id, larger than all before. No I/O."""
+    def execution_id(self, beside: int | None = None) -> int:
+        """A new id, larger than all before of its shard: that of the execution `beside`, or one that this node holds.
+        No I/O. Raises StoreUnavailable if it holds none."""
         ...
 
     async def commit(self, commits: Sequence[Commit]) -> None:
@@ -410,9 +418,12 @@ class Store(FunctionStore, LayerStore, MapRunStore, EventSourceStore, JobStore, 
         """The last redrives of an execution, newest first, at most `limit`."""
         ...
 
-    async def executions_due(self, until: int, after: tuple[int, int] | None, limit: int) -> Sequence[ExecutionRow]:
+    async def executions_due(
+        self, until: int, after: tuple[int, int] | None, limit: int, shards: Collection[int] | None = None
+    ) -> Sequence[ExecutionRow]:
         """RUNNING executions with `wake` <= `until`, longest due first by (wake, id), those behind `after`,
-        at most `limit`. `input` is left empty: an execution goes on from its journal."""
+        at most `limit`, of these shards (None: of all). `input` is left empty: an execution goes on from its
+        journal."""
         ...
 
     async def executions_open(self) -> int:
