@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from operator import attrgetter
 from pathlib import Path
 
@@ -66,7 +66,7 @@ class SqliteStore(
 
     # -- executions ----------------------------------------------------------------------------------------
 
-    def execution_id(self) -> int:
+    def execution_id(self, beside: int | None = None) -> int:
         return next(self._ids)
 
     async def commit(self, commits: Sequence[Commit]) -> None:
@@ -106,7 +106,9 @@ class SqliteStore(
         rows = await self.read("redrives", execution_id=execution_id, limit=limit)
         return [RedriveRecord(*row) for row in rows]
 
-    async def executions_due(self, until: int, after: tuple[int, int] | None, limit: int) -> Sequence[ExecutionRow]:
+    async def executions_due(
+        self, until: int, after: tuple[int, int] | None, limit: int, shards: Collection[int] | None = None
+    ) -> Sequence[ExecutionRow]:
         wake, last = after or _EARLIEST
         rows = await self.read("executions_due", until=until, after_wake=wake, after_id=last, limit=limit)
         return [struct_of(ExecutionRow, row) for row in rows]
