@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from treadle.cli.backup import backup
 from treadle.cli.demo import demo
 from treadle.cli.fork import fork
 from treadle.cli.keys import keys
@@ -23,6 +24,7 @@ main.add_command(start)
 main.add_command(demo)
 main.add_command(run)
 main.add_command(fork)
+main.add_command(backup)
 main.add_command(keys)
 main.add_command(sdk)
 main.add_command(validate)

@@ -135,7 +135,7 @@ def migrate(connection: sqlite3.Connection, migrations: Sequence[str]) -> None:
 def _make_directory(directory: Path) -> None:
     for missing in reversed([each for each in (directory, *directory.parents) if not each.exists()]):
         missing.mkdir(mode=0o700, exist_ok=True)
-        _sync(missing.parent)
+        sync_folder(missing.parent)
 
 
 def _take_lock(path: Path) -> int:
@@ -163,7 +163,7 @@ def _create_file(path: Path) -> bool:
         if not path.exists() and log.exists():
             raise StoreUnusable(f"{path} is missing, but its write-ahead log {log.name} is there; restore both")
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-        _sync(path.parent)
+        sync_folder(path.parent)
     except FileExistsError:
         return False
     except OSError as error:
@@ -171,7 +171,8 @@ def _create_file(path: Path) -> bool:
     return True
 
 
-def _sync(directory: Path) -> None:
+def sync_folder(directory: Path) -> None:
+    """What was created, renamed or removed in it stays so after a power cut."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
