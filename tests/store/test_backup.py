@@ -9,6 +9,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Collection
 from contextlib import closing
 from pathlib import Path
@@ -117,7 +118,7 @@ async def test_backup_is_of_one_moment_however_much_is_written_meanwhile(
         with closing(sqlite3.connect(database, isolation_level=None)) as connection:
             connection.execute("INSERT INTO machine_arn (arn) VALUES (?)", (f"between steps {steps}",))
 
-    monkeypatch.setattr(backup.time, "sleep", commit)
+    monkeypatch.setattr(time, "sleep", commit)
     await asyncio.to_thread(back_up, database, target)
     assert 5 < steps <= size(target) // 4_096 // backup._STEP_PAGES
     assert await held(target) == [run.id for run in runs]
