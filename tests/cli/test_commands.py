@@ -85,6 +85,18 @@ def test_start_announces_itself_and_stops(start: Start) -> None:
     assert (process.returncode, err) == (0, "")
 
 
+def test_signals_that_come_together_are_one(start: Start, tmp_path: Path) -> None:
+    """It stops in order: what says where a server is, is gone."""
+    process = start("start", "--port", "0", "--data", str(tmp_path / "data"))
+    _line_with(process, "Treadle")
+    assert (tmp_path / "data" / "server.json").exists()
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    assert not (tmp_path / "data" / "server.json").exists()
+
+
 def test_run_prints_the_output_alone(treadle: Treadle) -> None:
     done = treadle(
         "run",

@@ -2,7 +2,8 @@
 
 What runs beside the server is a client of its API, in a thread of its own, so that the event loop stays free.
 The first Ctrl-C (or SIGTERM) stops in order: no new requests, commits finished, workers ended, store closed.
-The second one exits at once; the store is built for that.
+A second one exits at once; the store is built for that. Those that come together are one: a terminal and a supervisor
+may both mean to stop the server, and neither of them in a hurry.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ _YOUNG_OBJECTS = 10_000
 """So many more objects than before, and the collector looks at the new ones. Python's own number is 700."""
 _EXIT_AT_ONCE = 130
 """What shells report of a command that Ctrl-C killed."""
+_TOGETHER_SECONDS = 1.0
+"""Signals to stop that come within this time of the first are one."""
 
 
 def host(settings: Settings, beside: Beside) -> int | None:
@@ -89,14 +92,18 @@ async def _until_done(app: App, beside: Beside, stopping: asyncio.Event) -> int 
 
 def _stop_on_signals() -> asyncio.Event:
     stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    first = 0.0
 
     def stop() -> None:
-        if stopping.is_set():
+        nonlocal first
+        if not stopping.is_set():
+            first = loop.time()
+            stopping.set()
+        elif loop.time() - first > _TOGETHER_SECONDS:
             sys.stderr.flush()
             os._exit(_EXIT_AT_ONCE)
-        stopping.set()
 
-    loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
     return stopping
