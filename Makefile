@@ -23,7 +23,7 @@ unit: $(VENV)/.dev
 	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 bench: $(VENV)/.dev
-	$(BIN)/python bench/run.py $(ARGS)
+	$(BIN)/python -m bench $(ARGS)
 
 conformance: $(VENV)/.dev
 	$(BIN)/python -m conformance '$(CONFORMANCE)' $(ARGS)

@@ -15,6 +15,8 @@ class Figure:
     unit: str
     samples: list[float]
     note: str = ""
+    key: str = ""
+    """By which an aim or a peer's figure refers to it, such as "w1.rate"; of a peer, "w1.rate@moto"."""
 
     @property
     def median(self) -> float:
@@ -22,14 +24,15 @@ class Figure:
 
     def row(self) -> str:
         if not self.samples:
-            return f"{self.name:<58} {'-':>10}"
+            return f"{self.name:<72} {'-':>10}"
         spread = f"{_number(min(self.samples))} - {_number(max(self.samples))}"
         median = f"{_number(self.median):>10} {self.unit:<7}"
-        return f"{self.name:<58} {median} {spread:>21}  {len(self.samples):>3}  {self.note}".rstrip()
+        return f"{self.name:<72} {median} {spread:>21}  {len(self.samples):>3}  {self.note}".rstrip()
 
     def record(self) -> dict[str, Any]:
         return {
             "name": self.name,
+            "key": self.key,
             "unit": self.unit,
             "median": self.median if self.samples else None,
             "min": min(self.samples, default=None),
@@ -39,7 +42,7 @@ class Figure:
         }
 
 
-HEADER = f"{'':<58} {'median':>10} {'':<7} {'min - max':>21} {'runs':>4}"
+HEADER = f"{'':<72} {'median':>10} {'':<7} {'min - max':>21} {'runs':>4}"
 
 
 def percentile(samples: list[float], percent: float) -> float:

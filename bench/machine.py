@@ -11,6 +11,8 @@ from typing import Any
 
 _PROBE_WRITES = 200
 _PROBE_BYTES = 4_096
+_FLUSHES = 15
+"""Which field of a disk's statistics counts them (Linux: Documentation/block/stat.rst)."""
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 _MIB_PER_PAGE = os.sysconf("SC_PAGE_SIZE") / 1_048_576
 
@@ -71,9 +73,33 @@ def peak_mib(pid: int) -> float:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Processor time that one process has used, in all its threads."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    """Processor time that one process has used, in all its threads; 0 if it has ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except OSError:
+        return 0.0
     return (int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND
+
+
+def cpu_seconds_of_machine() -> float:
+    """Processor time that everybody together has used, in user and system mode and for interrupts."""
+    user, nice, system, _, _, interrupts, soft_interrupts, *_ = map(
+        int, Path("/proc/stat").read_text(encoding="ascii").partition("\n")[0].split()[1:]
+    )
+    return (user + nice + system + interrupts + soft_interrupts) / _TICKS_PER_SECOND
+
+
+def flushes(folder: Path) -> int:
+    """Cache flushes that the disk of this folder has completed; 0 where the system does not count them."""
+    device = folder.stat().st_dev
+    block = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}")
+    if (block / "partition").exists():
+        block = block.resolve().parent
+    try:
+        counters = (block / "stat").read_text(encoding="ascii").split()
+    except OSError:
+        return 0
+    return int(counters[_FLUSHES]) if len(counters) > _FLUSHES else 0
 
 
 def tree(pid: int) -> list[int]:

@@ -15,10 +15,11 @@ import importlib
 import timeit
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from figures import Figure
-
+from bench.figures import Figure
+from bench.rig import Rig
 from treadle.expressions.bindings import Bindings
 from treadle.expressions.choice import compile_choice
 from treadle.expressions.jsonata import compile_jsonata
@@ -118,9 +119,13 @@ def _paths() -> Iterator[Kind]:
         one = "definite" in name and "indefinite" not in name
         yield Kind(
             name,
-            (lambda path=path: [path(_bindings)]) if one else (lambda path=path: path(_bindings)),
+            partial(_alone, path) if one else partial(path, _bindings),
             {library: _try(compile_text, theirs) for library, compile_text in libraries.items()},
         )
+
+
+def _alone(path: Callable[[Bindings], Any]) -> list[Any]:
+    return [path(_bindings)]
 
 
 def _try(compile_text: Compile | None, text: str) -> Evaluate | None:
@@ -160,12 +165,13 @@ def _jsonata() -> Iterator[Kind]:
         theirs = text.replace("{}", "").replace("{{", "{").replace("}}", "}")
         yield Kind(
             f"JSONata, {name}",
-            lambda evaluate=evaluate: evaluate(_bindings),
+            partial(evaluate, _bindings),
             {library: _try(compile_text, theirs) for library, compile_text in libraries.items()},
         )
 
 
-def expressions(rounds: int) -> Iterator[Figure]:
+def expressions(rig: Rig) -> Iterator[Figure]:
+    rounds = rig.size(11, 5)
     for kinds in (_paths(), _states(), _jsonata()):
         for kind in kinds:
             yield from _figures(kind, rounds)

@@ -1,7 +1,7 @@
 """Lambda functions, over Lambda's API: how long a cold and a warm invocation take, and how many there are in a second.
 
-The same requests go to Treadle and to whoever else serves that API and runs code without containers: MiniStack, if its
-command is named with --ministack. The client is the standard library's, one request after another, and aiohttp where
+The same requests go to Treadle and to whoever else serves that API and runs code without containers: MiniStack, where
+peers are measured. The client is the standard library's, one request after another, and aiohttp where
 many ask at once: neither is botocore, whose millisecond would be most of what is measured.
 """
 
@@ -9,25 +9,22 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import http.client
 import io
 import itertools
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 import zipfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import aiohttp
 import uvloop
-from figures import Figure, percentile
-from server import free_port, until_healthy
-from wire import ACCOUNT, REGION
+
+from bench.clients import count_events, duration
+from bench.definitions import call, chain, create
+from bench.figures import Figure, percentile
+from bench.rig import Rig
+from bench.wire import ACCOUNT, REGION, Client
 
 _FUNCTIONS = "/2015-03-31/functions"
 _SIGNATURE = (
@@ -49,6 +46,23 @@ _HANDLER_THAT_WAITS = "import time\ndef handler(event, context):\n    time.sleep
 
 class _Wrong(Exception):
     """A server does not do what it was asked for."""
+
+
+def lambda_api(rig: Rig) -> Iterator[Figure]:
+    with rig.serving() as server:
+        yield from functions(server.port, "Treadle", cold=rig.size(15, 5), warm=rig.size(300, 100))
+
+
+def function_tasks(rig: Rig, tasks: int = 5) -> Iterator[Figure]:
+    """Tasks of a function whose worker is warm, one after another."""
+    with rig.serving() as server:
+        client = Client(server.port)
+        machine = create(client, chain(tasks, call("echo")))
+        samples = [duration(client, machine, '{"hello":"world"}') / tasks * 1e3 for _ in range(rig.size(51, 21))]
+        if count_events(client, machine) != 5 * tasks + 2:
+            raise RuntimeError("an execution has not the number of events that it has on AWS")
+        client.close()
+        yield Figure(f"function task, warm worker ({tasks} in a chain): per task", "ms", samples[1:])
 
 
 def functions(port: int, who: str, cold: int = 15, warm: int = 300, seconds: float = 2) -> Iterator[Figure]:
@@ -130,32 +144,3 @@ async def _rate(port: int, name: str, clients: int, seconds: float) -> float:
 def _expect(status: int, body: bytes) -> None:
     if status != 200 or json.loads(body) != json.loads(_EVENT):
         raise _Wrong(f"an invocation was to give back its event, but: {status} {body.decode()}")
-
-
-@contextlib.contextmanager
-def ministack(command: Path) -> Iterator[int]:
-    """MiniStack, at the port that is given; it is stopped afterwards."""
-    port = free_port()
-    environ = {**os.environ, "GATEWAY_PORT": str(port)}
-    process = subprocess.Popen([str(command)], env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        until_healthy(process, port, "/_ministack/health")
-        yield port
-    finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def main() -> None:
-    """Against a server that runs already: `python bench/functions.py PORT NAME`."""
-    port, who = sys.argv[1:]
-    for figure in functions(int(port), who):
-        print(figure.row(), flush=True)
-
-
-if __name__ == "__main__":
-    main()

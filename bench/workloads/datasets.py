@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from figures import Figure
-from machine import peak_mib
-from server import serving
-from wire import ACCOUNT, REGION, Client
-from workloads import chain, create, duration
+from bench.clients import duration
+from bench.definitions import PASS, call, chain, create
+from bench.figures import Figure
+from bench.machine import peak_mib
+from bench.rig import Rig
+from bench.wire import Client
 
 _POLL_SECONDS = 0.2
-_GIVE_UP_SECONDS = 3_600
-_WORK = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:work"
 
 WORK = """import time
 
@@ -28,30 +26,31 @@ def handler(event, context):
 """
 """A function that works for a millisecond."""
 
-_PASS: dict[str, Any] = {"Type": "Pass"}
-_TASK: dict[str, Any] = {"Type": "Task", "Resource": _WORK}
+
+def csv(rig: Rig) -> Iterator[Figure]:
+    return _rows(rig, 2, rig.size(100_000, 10_000), PASS, "one Pass each")
 
 
-def rows_with_pass(scratch: Path, functions: Path, rounds: int, rows: int) -> Iterator[Figure]:
-    return _rows(scratch, functions, rounds, rows, _PASS, "one Pass each")
+def csv_function(rig: Rig) -> Iterator[Figure]:
+    return _rows(rig, 2, rig.size(5_000, 1_000), call("work"), "a function that works for 1 ms each")
 
 
-def rows_with_function(scratch: Path, functions: Path, rounds: int, rows: int) -> Iterator[Figure]:
-    return _rows(scratch, functions, rounds, rows, _TASK, "a function that works for 1 ms each")
+def million(rig: Rig) -> Iterator[Figure]:
+    return _rows(rig, 1, rig.size(1_000_000, 100_000), PASS, "one Pass each")
 
 
-def _rows(scratch: Path, functions: Path, rounds: int, rows: int, work: dict[str, Any], named: str) -> Iterator[Figure]:
-    data = scratch / "datasets"
+def _rows(rig: Rig, rounds: int, rows: int, work: dict[str, Any], named: str) -> Iterator[Figure]:
+    data = rig.scratch / "datasets"
     data.mkdir(exist_ok=True)
     with (data / "rows.csv").open("w", encoding="utf-8") as file:
         file.write("id,name,amount\n")
         file.writelines(f"{number},customer {number},{number * 7 % 1_000}\n" for number in range(rows))
-    with serving(scratch, functions, "--dataset-folders", str(data)) as server:
+    with rig.serving("--dataset-folders", str(data)) as server:
         client = Client(server.port)
         machine = create(client, _definition(data.as_uri(), work))
         duration(client, machine, '{"most":1000}', _POLL_SECONDS)
         given = json.dumps({"most": rows})
-        seconds = [duration(client, machine, given, _POLL_SECONDS, _GIVE_UP_SECONDS) for _ in range(rounds)]
+        seconds = [duration(client, machine, given, _POLL_SECONDS) for _ in range(rounds)]
         client.close()
         of = f"Distributed Map over a CSV file of {rows:,} rows, {named}, Express children, results in files"
         yield Figure(of, "items/s", [rows / each for each in seconds])
@@ -68,7 +67,7 @@ def _definition(folder: str, work: dict[str, Any]) -> dict[str, Any]:
             "Parameters": {"Bucket": folder, "Key": "rows.csv"},
         },
         "ItemProcessor": {
-            **chain(1, work),
+            **chain(1, work, "Item"),
             "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"},
         },
         "ResultWriter": {

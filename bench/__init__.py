@@ -1,0 +1,1 @@
+"""What Treadle's speed is measured with. See README.md."""
