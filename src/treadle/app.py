@@ -63,7 +63,7 @@ class App:
         self.own, self.authenticates = house.own, house.authenticates
         self._announce()
         for listener, tls in listeners:
-            server = Server(house.door, tls)
+            server = Server(house.door, self._settings.limits, tls)
             await server.start(listener)
             self._parts.push_async_callback(server.stop)
         # Before the servers wait for those whose answer may take long.

@@ -15,6 +15,8 @@ import uvicorn
 
 from treadle.aws.door import Door
 from treadle.config import Settings
+from treadle.limits import Limits
+from treadle.short_way import Connection
 
 _BACKLOG = 2_048
 _FILES_ON_MACOS = 10_240
@@ -38,10 +40,10 @@ def _is_an_error(record: logging.LogRecord) -> bool:
 class Server:
     """uvicorn, started and stopped by us; it installs no signal handlers and writes no access log."""
 
-    def __init__(self, door: Door, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, door: Door, limits: Limits, tls: ssl.SSLContext | None) -> None:
         config = uvicorn.Config(
             door,
-            http="httptools",
+            http=Connection.to(door, limits),
             ws="none",
             lifespan="off",
             log_config=None,

@@ -16,9 +16,13 @@ class AwsJson:
         self._services = {service.target_prefix: service for service in services}
         self.signing_names = frozenset(service.signing_name for service in self._services.values())
 
+    def serves(self, target: bytes) -> bool:
+        """Whether this value of X-Amz-Target names one of the services."""
+        return target.partition(b".")[0].decode("latin-1") in self._services
+
     def speaks(self, request: Request) -> bool:
         """Whether its header names one of the services."""
-        return _target(request).partition(".")[0] in self._services
+        return self.serves(request.header(b"x-amz-target"))
 
     def find(self, request: Request) -> Asked:
         """Raises ApiError."""

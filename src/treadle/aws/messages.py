@@ -33,9 +33,16 @@ class BrokenOffError(Exception):
 class Request:
     """The head of a request; the body is read on demand."""
 
-    __slots__ = ("_limits", "complete", "headers", "method", "path", "query", "raw_path", "receive", "scheme", "source")
+    __slots__ = (
+        *("_by_name", "_limits", "_whole", "complete", "headers", "method"),
+        *("path", "query", "raw_path", "receive", "scheme", "source"),
+    )
 
-    def __init__(self, scope: MutableMapping[str, Any], receive: Receive, limits: Limits) -> None:
+    def __init__(
+        self, scope: MutableMapping[str, Any], receive: Receive, limits: Limits, whole: bytes | None = None
+    ) -> None:
+        """`whole`: the body, if all of it has come already; there is nothing to `receive` then but the end of the
+        connection."""
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.raw_path: bytes = scope.get("raw_path") or self.path.encode()
@@ -43,17 +50,19 @@ class Request:
         self.query: bytes = scope["query_string"]
         self.headers: list[tuple[bytes, bytes]] = scope["headers"]
         """Names in lower case."""
+        self._by_name: dict[bytes, bytes] = dict(self.headers)
         self.source: str = (scope.get("client") or ("",))[0]
         """The address that it comes from; empty if that is not known."""
         self.scheme: str = scope.get("scheme", "http")
         self.receive = receive
-        self.complete = False
+        self.complete = whole is not None
         """Whether the body was read to its end."""
+        self._whole = whole
         self._limits = limits
 
     def header(self, name: bytes) -> bytes:
         """Its last value, empty if there is none."""
-        return next((value for key, value in reversed(self.headers) if key == name), b"")
+        return self._by_name.get(name, b"")
 
     @property
     def url(self) -> str:
@@ -70,6 +79,10 @@ class Request:
         """
         limits = self._limits
         most = limits.request_bytes if most is None else most
+        if self._whole is not None:
+            if len(self._whole) > most:
+                raise _too_large(most)
+            return self._whole
         declared = self.header(b"content-length")
         length = int(declared) if declared.isdigit() else 0
         if length > most and (self.header(b"expect") or length > limits.request_drain_bytes):
@@ -169,13 +182,17 @@ class Answer(msgspec.Struct):
     headers: tuple[tuple[bytes, bytes], ...] = ()
     """Beside those that every answer has."""
 
-    async def send(self, send: Send, request_id: str) -> None:
+    def head(self, request_id: str) -> list[tuple[bytes, bytes]]:
+        """Its headers."""
         headers = [(b"content-type", self.content_type), (b"x-amzn-requestid", request_id.encode()), *self.headers]
         if self.stream is None and self.status != 204:
             headers.append((b"content-length", b"%d" % len(self.body)))
         if self.close:
             headers.append((b"connection", b"close"))
-        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        return headers
+
+    async def send(self, send: Send, request_id: str) -> None:
+        await send({"type": "http.response.start", "status": self.status, "headers": self.head(request_id)})
         if self.stream is None:
             await send({"type": "http.response.body", "body": self.body})
             return

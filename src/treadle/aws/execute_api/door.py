@@ -33,8 +33,11 @@ class ApiDoor:
         self._authentication = authentication
         self._limits = limits
 
+    def has_host(self, name: str) -> bool:
+        return _HOST.fullmatch(name) is not None
+
     def speaks(self, request: Request) -> bool:
-        if _HOST.fullmatch(_host(request)):
+        if self.has_host(_host(request)):
             return True
         if not request.path.startswith("/restapis/") or not _PATH.fullmatch(request.path):
             return False

@@ -11,7 +11,8 @@ from treadle.aws.arns import check_name, execution_arn
 from treadle.aws.errors import ApiError
 from treadle.aws.extension.call import Call
 from treadle.aws.messages import Answer, Request, decoded, json_answer
-from treadle.aws.states.call import machine_does_not_exist, machine_is_deleting, new_id, parse_json
+from treadle.aws.random_ids import random_id
+from treadle.aws.states.call import machine_does_not_exist, machine_is_deleting, parse_json
 from treadle.engine.offshoot import CannotFork
 from treadle.language.diagnostics import invalid_definition_message
 from treadle.limits import Limits
@@ -41,7 +42,7 @@ async def fork_execution(call: Call) -> Answer:
         wanted = msgspec.convert(decoded(call.body), Fork)
     except msgspec.ValidationError as error:
         raise ApiError("ValidationException", str(error)) from error
-    name = new_id() if wanted.name is None else check_name(wanted.name)
+    name = random_id() if wanted.name is None else check_name(wanted.name)
     arn = execution_arn(source.machine_arn, name)
     if wanted.input is not None:
         _check_input(wanted.input, call.backend.limits)
@@ -98,4 +99,4 @@ async def _revision(call: Call, source: ExecutionRow, definition: str | None) ->
     old = await backend.store.revision_get(source.revision_id)
     if old is None:
         raise LookupError(f"revision {source.revision_id} of {source.arn} is not in the store")
-    return replace(old, id=new_id(), definition=definition, created=backend.clock.now(), initial=False)
+    return replace(old, id=random_id(), definition=definition, created=backend.clock.now(), initial=False)

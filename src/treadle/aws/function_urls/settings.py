@@ -71,12 +71,18 @@ def written_url(id: str, region: str, server_url: str) -> str:
     return f"{parts.scheme or 'http'}://{id}.lambda-url.{region}.{host}{port}/"
 
 
+def id_of_host(name: str) -> str | None:
+    """Of the function URL that has the host of this name; None: none has."""
+    host = _HOST.fullmatch(name)
+    return None if host is None else host["id"].lower()
+
+
 def id_and_path(request: Request) -> tuple[str, str] | None:
     """Of the function URL that a request is for: its id, and the path behind it. None: it is for none."""
     raw_path = request.raw_path.decode("latin-1")
-    host = _HOST.fullmatch(request.header(b"host").decode("latin-1").partition(":")[0])
-    if host is not None:
-        return host["id"].lower(), raw_path
+    at_host = id_of_host(request.header(b"host").decode("latin-1").partition(":")[0])
+    if at_host is not None:
+        return at_host, raw_path
     if not raw_path.startswith(PATH):
         return None
     id, _, rest = raw_path.removeprefix(PATH).partition("/")

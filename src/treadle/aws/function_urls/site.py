@@ -34,7 +34,7 @@ from treadle.aws.function_urls.payload import (
     event_of,
     metadata_of,
 )
-from treadle.aws.function_urls.settings import UrlSettings, id_and_path, settings_of
+from treadle.aws.function_urls.settings import UrlSettings, id_and_path, id_of_host, settings_of
 from treadle.aws.functions.invoke_stream import StreamedInvocation
 from treadle.aws.messages import Answer, BrokenOffError, Request, json_answer
 from treadle.clock import Clock
@@ -94,6 +94,9 @@ class FunctionUrlSite:
         self._authentication = authentication
         self._clock = clock
         self._limits = limits
+
+    def has_host(self, name: str) -> bool:
+        return id_of_host(name) is not None
 
     def speaks(self, request: Request) -> bool:
         return id_and_path(request) is not None

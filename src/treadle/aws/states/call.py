@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
-from uuid import uuid4
 
 from msgspec import Struct
 
@@ -157,10 +156,6 @@ def parse_json(text: str, limits: Limits, error_name: str, what: str) -> Documen
         reason = str(error)
     fault = json_error(text, limits.json_depth)
     raise ApiError(error_name, f"{what}: '{reason if fault is None else fault.message}'")
-
-
-def new_id() -> str:
-    return str(uuid4())
 
 
 def seconds(milliseconds: int) -> float:

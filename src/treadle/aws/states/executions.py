@@ -8,11 +8,11 @@ from typing import Any
 
 from treadle.aws.arns import check_name, execution_arn, express_arn, machine_name, qualified_arn, split_machine_arn
 from treadle.aws.errors import ApiError
+from treadle.aws.random_ids import random_id
 from treadle.aws.states.call import (
     Call,
     machine_does_not_exist,
     machine_is_deleting,
-    new_id,
     read_json,
     seconds,
     wrong_machine_type,
@@ -39,7 +39,7 @@ async def start_execution(call: Call, request: dict[str, Any]) -> dict[str, Any]
     name = _execution_name(request)
     given = execution_input(call, request)
     if machine.type == "EXPRESS":
-        arn = express_arn(machine.arn, name, new_id())
+        arn = express_arn(machine.arn, name, random_id())
     else:
         arn = execution_arn(machine.arn, name)
     try:
@@ -71,7 +71,7 @@ async def start_sync_execution(call: Call, request: dict[str, Any]) -> dict[str,
     name = _execution_name(request)
     execution = await call.backend.runtime.start_sync_execution(
         machine,
-        arn=express_arn(machine.arn, name, new_id()),
+        arn=express_arn(machine.arn, name, random_id()),
         name=name,
         input=execution_input(call, request),
         trace_header=request.get("traceHeader"),
@@ -102,7 +102,7 @@ async def _startable(call: Call, arn: str) -> Resolved:
 
 def _execution_name(request: dict[str, Any]) -> str:
     name = request.get("name")
-    return new_id() if name is None else check_name(name)
+    return random_id() if name is None else check_name(name)
 
 
 def execution_input(call: Call, request: dict[str, Any]) -> Document:

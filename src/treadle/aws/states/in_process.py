@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import uuid4
 
 from treadle.aws.arns import execution_arn, split_machine_arn
 from treadle.aws.errors import ApiError
+from treadle.aws.random_ids import random_id
 from treadle.aws.service import Caller
 from treadle.aws.states.service import StatesService
 from treadle.runtime.ends import Ends
@@ -23,7 +23,7 @@ class InProcess:
         self._ends = ends
 
     async def call(self, operation: str, request: dict[str, Any], *, account: str, region: str) -> ServiceAnswer:
-        caller = Caller(account, region, str(uuid4()))
+        caller = Caller(account, region, random_id())
         try:
             members = await self._service.serve(operation, request, caller)
         except ApiError as error:
@@ -36,7 +36,7 @@ class InProcess:
         return execution_arn(split_machine_arn(machine_arn)[0], name)
 
     async def wait_for_end(self, execution_arn: str) -> None:
-        request_id = str(uuid4())
+        request_id = random_id()
         try:
             exists = await self._ends.wait(execution_arn)
         except (RuntimeClosed, StoreUnusable) as error:

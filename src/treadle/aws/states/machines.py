@@ -10,11 +10,11 @@ from msgspec.structs import replace
 from treadle import document
 from treadle.aws.arns import check_arn, check_name, check_role, qualified_arn, split_machine_arn
 from treadle.aws.errors import ApiError
+from treadle.aws.random_ids import random_id
 from treadle.aws.states.call import (
     Call,
     machine_does_not_exist,
     machine_is_deleting,
-    new_id,
     seconds,
 )
 from treadle.aws.states.configuration import (
@@ -71,7 +71,7 @@ def _wanted(call: Call, request: dict[str, Any], now: int) -> Machine:
     """The machine that a CreateStateMachine request describes."""
     arn = call.machine_arn_prefix + check_name(request["name"])
     revision = MachineRevision(
-        id=new_id(),
+        id=random_id(),
         machine_arn=arn,
         definition=request["definition"],
         role_arn=check_role(request["roleArn"]),
@@ -258,7 +258,7 @@ async def _updated(call: Call, machine: Machine, request: dict[str, Any]) -> Mac
         await check_definition(call, after.definition, machine.type)
     if after == before:
         return before
-    return replace(after, id=new_id(), created=max(call.backend.clock.now(), before.created + 1), initial=False)
+    return replace(after, id=random_id(), created=max(call.backend.clock.now(), before.created + 1), initial=False)
 
 
 def _unlabelled(call: Call, arn: str) -> str:

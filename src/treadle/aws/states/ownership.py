@@ -15,14 +15,16 @@ from typing import Any
 from treadle.aws.errors import ApiError
 from treadle.aws.service import Caller
 
-_ARN_MEMBERS = (
-    "activityArn",
-    "executionArn",
-    "mapRunArn",
-    "resourceArn",
-    "stateMachineAliasArn",
-    "stateMachineArn",
-    "stateMachineVersionArn",
+_ARN_MEMBERS = frozenset(
+    {
+        "activityArn",
+        "executionArn",
+        "mapRunArn",
+        "resourceArn",
+        "stateMachineAliasArn",
+        "stateMachineArn",
+        "stateMachineVersionArn",
+    }
 )
 """Members of requests that name what they are about. (Roles, keys and log groups are named, not looked up.)"""
 
@@ -54,8 +56,8 @@ def check_owner(request: dict[str, Any], operation: str, caller: Caller) -> None
 
 
 def _named(request: dict[str, Any]) -> Iterator[str]:
-    for member in _ARN_MEMBERS:
-        if member in request:
-            yield request[member]
+    for member, value in request.items():
+        if member in _ARN_MEMBERS:
+            yield value
     for route in request.get("routingConfiguration", ()):
         yield route["stateMachineVersionArn"]

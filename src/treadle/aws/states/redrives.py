@@ -12,7 +12,8 @@ from typing import Any
 
 from treadle.aws.arns import split_machine_arn
 from treadle.aws.errors import ApiError
-from treadle.aws.states.call import Call, new_id, seconds
+from treadle.aws.random_ids import random_id
+from treadle.aws.states.call import Call, seconds
 from treadle.runtime.redrivable import too_old
 from treadle.store.contract import Conflict, ExecutionRow
 
@@ -27,7 +28,7 @@ _NOT_DIRECTLY = "Cannot be redriven directly"
 
 async def redrive_execution(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     arn = request["executionArn"]
-    client_token = request.get("clientToken") or new_id()
+    client_token = request.get("clientToken") or random_id()
     execution = await call.execution(arn)
     async with call.backend.redrives.of(execution.id):
         redriven = await _redriven_before(call, execution, client_token)

@@ -17,7 +17,8 @@ from uuid import uuid4
 
 from treadle.aws.arns import check_role
 from treadle.aws.errors import ApiError
-from treadle.aws.states.call import Call, new_id
+from treadle.aws.random_ids import random_id
+from treadle.aws.states.call import Call
 from treadle.aws.states.executions import execution_input
 from treadle.aws.states.mock_context import read_context
 from treadle.aws.states.mocks import (
@@ -110,7 +111,7 @@ def _trial(
 ) -> Trial:
     """Everything is read, and nothing has happened."""
     context, role_arn = request.get("context"), request.get("roleArn")
-    machine_name, name = new_id(), new_id()
+    machine_name, name = random_id(), random_id()
     machine_arn = call.machine_arn_prefix + machine_name
     trial = Trial(
         program,
