@@ -137,6 +137,24 @@ async def test_one_connection_for_many_requests(client: Client, seat: FakeSeat) 
     assert seat.calls == [("response", "7", b'"yes"'), ("error", "8", b"{}")]
 
 
+async def test_an_answer_is_kept_for_who_asks_for_the_next_event_behind_it(client: Client, seat: FakeSeat) -> None:
+    response = f"/{client.path}/2018-06-01/runtime/invocation/7/response"
+    client.send("POST", response, b"1", "Treadle-Followed: next\r\n")
+    client.send("GET", f"/{client.path}/2018-06-01/runtime/invocation/next")
+    poll = await seat.poll
+    assert seat.calls == [("response", "7", b"1")]
+    poll.deliver([], b"{}")
+    assert [await client.status(), await client.status()] == [202, 200]
+
+
+async def test_a_refused_answer_ends_the_connection_of_who_does_not_wait_for_it(client: Client, seat: FakeSeat) -> None:
+    client.send("POST", f"/{client.path}/2018-06-01/runtime/nothing", b"1", "Treadle-Followed: next\r\n")
+    client.send("GET", f"/{client.path}/2018-06-01/runtime/invocation/next")
+    assert await client.status() == 404
+    await client.closed()
+    assert not seat.poll.done()
+
+
 async def test_a_lost_poll_is_told(client: Client, seat: FakeSeat) -> None:
     client.send("GET", f"/{client.path}/2018-06-01/runtime/invocation/next")
     await seat.poll

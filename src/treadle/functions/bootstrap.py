@@ -7,10 +7,9 @@ not:
 - The function's folder goes first on the import path, as /var/task is on Lambda.  A folder that is `shared`
   by several functions goes behind the standard library: one function's `email.py` is not another's `email`.
 - Of what is installed beside Treadle a handler sees what Lambda's own runtime has, and no more: see `_Provided`.
-- AWS_LAMBDA_RUNTIME_API holds `host:port/secret`.  The client's native half appends its paths to that, and
-  all is well; its Python half, which reports errors of the start, takes it for a host name.  There the
-  secret is moved to where it belongs.
-- Where the client has no native half (outside Linux), `plain_runtime_client.py` takes its place.
+- AWS_LAMBDA_RUNTIME_API holds `host:port/secret`.  The client, where it reports errors of the start, takes that for a
+  host name.  There the secret is moved to where it belongs.
+- In place of the client's native half, which talks to the Runtime API, it puts `worker_client.py`.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
-_CLIENT = frozenset({"awslambdaric", "runtime_client", "simplejson", "snapshot_restore_py"})
+_CLIENT = frozenset({"awslambdaric", "simplejson", "snapshot_restore_py"})
 """The runtime interface client and what it needs."""
 _SDK = frozenset({"boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3"})
 """AWS's SDK and what it needs, which Lambda's Python runtimes bring along."""
@@ -56,8 +55,7 @@ def prepare(packages: str) -> None:
     """What is the same for all functions; done once for all that are forked (`zygote_process.py`)."""
     sys.meta_path.append(_Provided(packages))
     site.setquit()  # `exit` and `quit`, which handlers may know
-    if importlib.util.find_spec("runtime_client") is None:
-        sys.modules["runtime_client"] = _beside("plain_runtime_client")
+    sys.modules["runtime_client"] = _beside("worker_client")
 
 
 def run(handler: str, place: str) -> None:

@@ -13,6 +13,9 @@ A response may be streamed, in chunks (the header Lambda-Runtime-Function-Respon
 it as it comes, it goes through an `AnswerStream`; if not, it is collected like any other. An error in the middle of it
 stands in trailers.
 
+A client that does not wait for the answer to its response, but asks for the next event behind it, says so (the header
+Treadle-Followed; `worker_client.py` says what for). Then the 202 goes out together with the event.
+
 This module knows HTTP and the paths; what a call means is the business of the `Seat` behind the secret (the
 worker). A body beyond the limit is read and thrown away, a head beyond it ends the connection.
 """
@@ -66,7 +69,8 @@ _MODE = b"lambda-runtime-function-response-mode"
 _CONTENT_TYPE = b"content-type"
 _ERROR_TYPE = b"lambda-runtime-function-error-type"
 _ERROR_BODY = b"lambda-runtime-function-error-body"
-_HEADERS = frozenset({_MODE, _CONTENT_TYPE, _ERROR_TYPE, _ERROR_BODY})
+_FOLLOWED = b"treadle-followed"
+_HEADERS = frozenset({_MODE, _CONTENT_TYPE, _ERROR_TYPE, _ERROR_BODY, _FOLLOWED})
 """Headers, and trailers, of a request that mean something."""
 
 _log = logging.getLogger(__name__)
@@ -152,6 +156,8 @@ class _Connection(asyncio.Protocol):
         self._headers: dict[bytes, bytes] = {}
         self._stream: AnswerStream | None = None
         self._waiting: Seat | None = None
+        self._kept = b""
+        """An answer that goes out before the next one."""
 
     # -- the connection ------------------------------------------------------------------------------------
 
@@ -222,9 +228,14 @@ class _Connection(asyncio.Protocol):
             self._body.clear()
 
     def on_message_complete(self) -> None:
+        if self._transport.is_closing():
+            return
         answer = self._route()
-        if answer is not None:
-            self._answer(answer)
+        if answer is None:
+            return
+        self._answer(answer, keep=_FOLLOWED in self._headers and answer is ACCEPTED)
+        if _FOLLOWED in self._headers and answer is not ACCEPTED:
+            self._transport.close()
 
     def _open_stream(self) -> None:
         route, seat = self._find()
@@ -278,16 +289,19 @@ class _Connection(asyncio.Protocol):
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
         self._write(200, lines.encode("latin-1"), payload)
 
-    def _answer(self, answer: Answer) -> None:
-        self._write(answer[0], b"", answer[1])
+    def _answer(self, answer: Answer, keep: bool = False) -> None:
+        self._write(answer[0], b"", answer[1], keep)
 
-    def _write(self, status: int, headers: bytes, body: bytes) -> None:
+    def _write(self, status: int, headers: bytes, body: bytes, keep: bool = False) -> None:
+        """`keep`: until the next answer."""
         if self._transport.is_closing():
             return
-        self._transport.write(
-            b"HTTP/1.1 %d %s\r\nContent-Type: application/json\r\n%sContent-Length: %d\r\n\r\n%s"
-            % (status, _REASONS[status], headers, len(body), body)
-        )
+        answer = b"%sHTTP/1.1 %d %s\r\nContent-Type: application/json\r\n%sContent-Length: %d\r\n\r\n%s" % (
+            self._kept, status, _REASONS[status], headers, len(body), body,
+        )  # fmt: skip
+        self._kept = answer if keep else b""
+        if not keep:
+            self._transport.write(answer)
 
 
 def _error_in(trailers: dict[bytes, bytes]) -> bytes:
