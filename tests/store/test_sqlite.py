@@ -202,8 +202,6 @@ def test_no_statement_walks_a_whole_table(name: str) -> None:
         "map_runs_running": ["SCAN m USING INDEX map_run_running"],
         # Of five statuses at most.
         "map_run_counts": ["USE TEMP B-TREE FOR GROUP BY"],
-        # The statuses that are asked for.
-        "child_results": ["SCAN json_each VIRTUAL TABLE INDEX 1:"],
         # The layers of one version of a function, five at most.
         "function_get": ["SCAN layer"],
         "function_list": ["SCAN layer"],

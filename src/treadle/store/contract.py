@@ -2,7 +2,7 @@
 
 The store knows no ASL.  It keeps state machines, executions and their journals, and it answers pages of them; what
 it keeps of functions stands in `function_contract.py`.
-Implementations (`sqlite/`, later `postgres/`) pass one suite, `tests/store/suite.py`.
+Implementations (`sqlite/`, `postgres/`) share their tables in `sql/`, and pass one suite, `tests/store/suite.py`.
 
 Rules that every implementation keeps:
 - What a returned call wrote is on disk (fsync included): nothing acknowledged is lost.

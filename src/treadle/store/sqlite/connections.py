@@ -8,24 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Coroutine, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from msgspec import Struct
-
 from treadle.store.contract import StoreUnusable
+from treadle.store.sql.session import Job, Row, SqlStore, Value
 from treadle.store.sqlite.database import Database
 from treadle.store.sqlite.errors import translate
 from treadle.store.sqlite.sql import STATEMENTS
-from treadle.store.sqlite.writer import GroupWriter, Job
+from treadle.store.sqlite.writer import ConnectionJob, GroupWriter
 
-Row = tuple[Any, ...]
-
-_S = TypeVar("_S", bound=Struct)
+_T = TypeVar("_T")
 
 
-class Connections:
+class Connections(SqlStore):
     """A database that can be opened and closed, read and written."""
 
     def __init__(self, path: Path) -> None:
@@ -66,17 +64,21 @@ class Connections:
             raise StoreUnusable(str(self._database.failure))
         return self._database
 
-    async def write(self, job: Job, rows: int = 1) -> None:
+    async def write(self, job: Job[_T], weight: int = 1) -> _T:
+        answers: list[_T] = []
+        await self.submit(lambda connection: answers.append(_finish(job(_Session(connection)))), weight)
+        return answers[0]
+
+    async def submit(self, job: ConnectionJob, rows: int = 1) -> None:
         """Carry out `job`, which writes for about `rows` executions, in a transaction; it is on disk then."""
         self._usable()
         await self._writer.submit(job, rows)
 
-    async def read(self, statement: str, **parameters: str | int | None) -> list[Row]:
-        """The rows of the statement of that name."""
+    async def read(self, name: str, /, **values: Value) -> list[Row]:
         database = self._usable()
 
         def fetch() -> list[Row]:
-            return database.reader.execute(STATEMENTS[statement], parameters).fetchall()
+            return database.reader.execute(STATEMENTS[name], values).fetchall()
 
         try:
             return await asyncio.get_running_loop().run_in_executor(self._reader, fetch)
@@ -87,6 +89,28 @@ class Connections:
             raise known from error
 
 
-def struct_of(kind: type[_S], row: Row) -> _S:
-    """The statement names its columns in the order of the struct's fields."""
-    return kind(**dict(zip(kind.__struct_fields__, row, strict=True)))
+class _Session:
+    """Implements `store.sql.session.Session` on the connection that writes. Nothing here ever waits."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    async def rows(self, name: str, /, **values: Value) -> list[Row]:
+        return self._connection.execute(STATEMENTS[name], values).fetchall()
+
+    async def change(self, name: str, /, **values: Value) -> int:
+        return self._connection.execute(STATEMENTS[name], values).rowcount
+
+    async def change_many(self, name: str, values: Iterable[Mapping[str, Value]], /) -> int:
+        return self._connection.executemany(STATEMENTS[name], values).rowcount
+
+
+def _finish(work: Coroutine[Any, Any, _T]) -> _T:
+    """Carry out, at once and as a whole, a coroutine that never waits."""
+    try:
+        work.send(None)
+    except StopIteration as end:
+        answer: _T = end.value
+        return answer
+    work.close()
+    raise RuntimeError("a job waited for something else than its session")

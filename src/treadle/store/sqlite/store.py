@@ -1,31 +1,17 @@
-"""The store in one SQLite file: executions and their journals. State machines are in `machines.py`,
-activities in `activities.py`, access keys in `access_keys.py`, functions in `functions.py`, map runs in
-`map_runs.py`, event sources in `event_sources.py`, deliveries in `deliveries.py`."""
+"""The store in one SQLite file: how executions and their journals are written. The rest stands in `store/sql/`."""
 
 from __future__ import annotations
 
 import itertools
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from operator import attrgetter
 from pathlib import Path
 
-from treadle.store.contract import Commit, Conflict, ExecutionFilter, ExecutionRow, JournalEntry, RedriveRecord
-from treadle.store.sqlite.access_keys import AccessKeyTables
-from treadle.store.sqlite.activities import ActivityTables
-from treadle.store.sqlite.connections import struct_of
-from treadle.store.sqlite.deliveries import DeliveryTables
-from treadle.store.sqlite.event_sources import EventSourceTables
-from treadle.store.sqlite.functions import FunctionTables
-from treadle.store.sqlite.jobs import JobTables
-from treadle.store.sqlite.layers import LayerTables
-from treadle.store.sqlite.machines import MachineTables
-from treadle.store.sqlite.map_runs import MapRunTables, write_children
+from treadle.store.contract import Commit, Conflict, ExecutionRow
+from treadle.store.sql.store import SqlTables
+from treadle.store.sqlite.connections import Connections
 from treadle.store.sqlite.sql import STATEMENTS
-
-_NEWEST = (2**63 - 1, 2**63 - 1)
-_EARLIEST = (-1, -1)
-"""Cursors in front of the first row of an order, as no row has such values."""
 
 _created = attrgetter(
     *("id", "arn", "name", "revision_id", "status", "started", "stopped", "wake"),
@@ -35,19 +21,13 @@ _input = attrgetter("id", "input")
 _changed = attrgetter(
     *("status", "started", "stopped", "wake", "redrives", "redriven", "error", "cause", "output", "id")
 )
+_created_child = attrgetter(
+    *("id", "arn", "name", "status", "started", "stopped", "wake", "error", "cause", "output"),
+    *("child", "items"),
+)
 
 
-class SqliteStore(
-    MachineTables,
-    ActivityTables,
-    AccessKeyTables,
-    FunctionTables,
-    LayerTables,
-    MapRunTables,
-    EventSourceTables,
-    JobTables,
-    DeliveryTables,
-):
+class SqliteStore(SqlTables, Connections):
     """Implements `store.contract.Store` on the file at `path`."""
 
     def __init__(self, path: Path) -> None:
@@ -64,78 +44,18 @@ class SqliteStore(
     async def secret(self) -> bytes:
         return self._secret
 
-    # -- executions ----------------------------------------------------------------------------------------
-
     def execution_id(self, beside: int | None = None) -> int:
         return next(self._ids)
 
     async def commit(self, commits: Sequence[Commit]) -> None:
         batch = tuple(commits)
-        await self.write(lambda connection: _write_commits(connection, batch), rows=len(batch))
-
-    async def execution_get(self, arn: str) -> ExecutionRow | None:
-        rows = await self.read("execution_get", arn=arn)
-        return struct_of(ExecutionRow, rows[0]) if rows else None
-
-    async def execution_list(
-        self, where: ExecutionFilter, before: tuple[int, int] | None, limit: int
-    ) -> Sequence[ExecutionRow]:
-        listed, last = before or _NEWEST
-        if where.redriven:
-            statement = "execution_list_redriven"
-        elif where.version is not None:
-            statement = "execution_list_of_version"
-        elif where.alias is not None:
-            statement = "execution_list_of_alias"
-        else:
-            statement = "execution_list" if where.status is None else "execution_list_by_status"
-        rows = await self.read(
-            statement,
-            machine_arn=where.machine_arn,
-            version=where.version,
-            alias=where.alias,
-            status=where.status,
-            redriven=where.redriven,
-            before_listed=listed,
-            before_id=last,
-            limit=limit,
-        )
-        return [struct_of(ExecutionRow, row) for row in rows]
-
-    async def redrives(self, execution_id: int, limit: int) -> Sequence[RedriveRecord]:
-        rows = await self.read("redrives", execution_id=execution_id, limit=limit)
-        return [RedriveRecord(*row) for row in rows]
-
-    async def executions_due(
-        self, until: int, after: tuple[int, int] | None, limit: int, shards: Collection[int] | None = None
-    ) -> Sequence[ExecutionRow]:
-        wake, last = after or _EARLIEST
-        rows = await self.read("executions_due", until=until, after_wake=wake, after_id=last, limit=limit)
-        return [struct_of(ExecutionRow, row) for row in rows]
-
-    async def executions_open(self) -> int:
-        ((count,),) = await self.read("executions_open")
-        return int(count)
-
-    async def journal(self, execution_id: int) -> Sequence[JournalEntry]:
-        rows = await self.read("journal", execution_id=execution_id)
-        return [JournalEntry(*row) for row in rows]
-
-    async def journal_page(self, execution_id: int, first_event: int, last_event: int) -> Sequence[JournalEntry]:
-        rows = await self.read(
-            "journal_page", execution_id=execution_id, first_event=first_event, last_event=last_event
-        )
-        return [JournalEntry(*row) for row in rows]
-
-    async def journal_last_event(self, execution_id: int) -> int:
-        ((last,),) = await self.read("journal_last_event", execution_id=execution_id)
-        return int(last)
+        await self.submit(lambda connection: _write_commits(connection, batch), rows=len(batch))
 
 
 def _write_commits(connection: sqlite3.Connection, commits: Sequence[Commit]) -> None:
     children = [commit.execution for commit in commits if commit.created and commit.execution.map_run is not None]
     if children:
-        write_children(connection, children)
+        _write_children(connection, children)
     created = [commit.execution for commit in commits if commit.created and commit.execution.map_run is None]
     if created:
         cursor = connection.executemany(STATEMENTS["execution_insert"], map(_created, created))
@@ -165,3 +85,13 @@ def _write_commits(connection: sqlite3.Connection, commits: Sequence[Commit]) ->
             if commit.entry is not None
         ],
     )
+
+
+def _write_children(connection: sqlite3.Connection, children: Sequence[ExecutionRow]) -> None:
+    """Create executions of map runs; their inputs are written with those of the others."""
+    arns = {child.map_run for child in children}
+    keys = {arn: connection.execute(STATEMENTS["map_run_keys"], {"arn": arn}).fetchone() for arn in arns}
+    if None in keys.values():
+        raise Conflict("the map run that was to start an execution is not there")
+    rows = [(*_created_child(child), *keys[child.map_run]) for child in children]
+    connection.executemany(STATEMENTS["child_insert"], rows)

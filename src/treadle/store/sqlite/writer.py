@@ -24,17 +24,15 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from treadle.store.contract import StoreUnusable
+from treadle.store.sql.session import LARGE
 from treadle.store.sqlite.database import Database
 from treadle.store.sqlite.errors import is_busy, translate
 
-Job = Callable[[sqlite3.Connection], object]
+ConnectionJob = Callable[[sqlite3.Connection], object]
 _Outcome = tuple[asyncio.Future[None], Exception | None]
 
 _ROUND_ROWS = 2_000
 """Executions that one round writes before it commits: bounds how long the event loop is kept."""
-
-LARGE = 0
-"""The weight of a job that writes megabytes."""
 
 _BUSY_ATTEMPTS = 500
 _BUSY_PAUSE_SECONDS = 0.01
@@ -48,10 +46,10 @@ class GroupWriter:
         self._database = database
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="treadle-commit")
-        self._queue: deque[tuple[Job, int, asyncio.Future[None]]] = deque()
+        self._queue: deque[tuple[ConnectionJob, int, asyncio.Future[None]]] = deque()
         self._writing = False
 
-    def submit(self, job: Job, rows: int = 1) -> asyncio.Future[None]:
+    def submit(self, job: ConnectionJob, rows: int = 1) -> asyncio.Future[None]:
         """Queue `job`, which writes for about `rows` executions (LARGE: megabytes); done once what it wrote is on
         disk."""
         future: asyncio.Future[None] = self._loop.create_future()
@@ -94,7 +92,7 @@ class GroupWriter:
         committed = self._loop.run_in_executor(self._thread, self._commit)
         committed.add_done_callback(lambda done: self._end(group, done.exception()))
 
-    def _run(self, job: Job) -> Exception | None:
+    def _run(self, job: ConnectionJob) -> Exception | None:
         connection = self._database.writer
         try:
             connection.execute("SAVEPOINT job")
@@ -112,7 +110,7 @@ class GroupWriter:
             return translate(error, self._database.path)
         return None
 
-    def _run_and_commit(self, job: Job) -> Exception | None:
+    def _run_and_commit(self, job: ConnectionJob) -> Exception | None:
         failure = self._run(job)
         if not isinstance(failure, StoreUnusable):
             self._commit()

@@ -1,4 +1,4 @@
--- Statements of the tables of activities, by name, as in queries.sql.
+-- Statements of the tables of activities.
 
 -- name: activity_insert
 INSERT INTO activity (arn, name, encryption, created) VALUES (:arn, :name, :encryption, :created);
@@ -11,13 +11,12 @@ DELETE FROM activity WHERE arn = :arn;
 
 -- name: activity_list
 SELECT arn, name, encryption, created FROM activity
-WHERE arn > :after AND arn >= :arn_prefix AND substr(arn, 1, length(:arn_prefix)) = :arn_prefix
+WHERE arn > :after AND arn >= :arn_prefix AND arn < :arn_end
 ORDER BY arn
 LIMIT :limit;
 
 -- name: activity_count
--- No name of an activity holds the code point that bounds the range.
-SELECT count(*) FROM activity WHERE arn >= :arn_prefix AND arn < :arn_prefix || char(0x10ffff);
+SELECT count(*) FROM activity WHERE arn >= :arn_prefix AND arn < :arn_end;
 
 -- name: activity_arns
 SELECT arn FROM activity;

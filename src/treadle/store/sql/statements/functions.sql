@@ -1,4 +1,4 @@
--- Statements of the tables of functions, by name, as in queries.sql. Number 0 is the latest version.
+-- Statements of the tables of functions. Number 0 is the latest version.
 
 -- name: function_insert
 INSERT INTO function (arn) VALUES (:arn);
@@ -67,7 +67,7 @@ SELECT function, number, revision_id, settings, code, code_bytes, modified, (
     ) AS layer
 ) FROM function_version AS version
 WHERE (function, number) > (:after_arn, :after_number)
-    AND function >= :arn_prefix AND substr(function, 1, length(:arn_prefix)) = :arn_prefix
+    AND function >= :arn_prefix AND function < :arn_end
     AND (:every_version OR number = 0)
 ORDER BY function, number
 LIMIT :limit;
@@ -85,9 +85,8 @@ ORDER BY number
 LIMIT :limit;
 
 -- name: function_totals
--- No ARN of a function holds the code point that bounds the range.
 SELECT count(*) FILTER (WHERE number = 0), coalesce(sum(code_bytes), 0) FROM function_version
-WHERE function >= :arn_prefix AND function < :arn_prefix || char(0x10ffff);
+WHERE function >= :arn_prefix AND function < :arn_end;
 
 -- name: function_version_delete
 DELETE FROM function_version WHERE function = :arn AND number = :number;
@@ -119,7 +118,7 @@ DELETE FROM function_alias WHERE function = :arn;
 SELECT function, name, description, version, revision_id, additional_version, additional_weight
 FROM function_alias
 WHERE function = :arn AND name > :after
-    AND (:version IS NULL OR version = :version OR additional_version = :version)
+    AND (version = :version OR additional_version = :version OR :version IS NULL)
 ORDER BY name
 LIMIT :limit;
 
@@ -136,7 +135,7 @@ DELETE FROM function_tag WHERE function = :arn AND key = :key;
 
 -- name: function_concurrency
 SELECT arn, concurrency FROM function
-WHERE concurrency IS NOT NULL AND arn >= :arn_prefix AND arn < :arn_prefix || char(0x10ffff)
+WHERE concurrency IS NOT NULL AND arn >= :arn_prefix AND arn < :arn_end
 ORDER BY arn;
 
 -- name: function_set_concurrency
@@ -155,7 +154,7 @@ DELETE FROM function_config WHERE function = :arn AND qualifier = :qualifier;
 
 -- name: function_configs
 SELECT function, qualifier, kind, config FROM function_config
-WHERE kind = :kind AND function >= :arn_prefix AND function < :arn_prefix || char(0x10ffff)
+WHERE kind = :kind AND function >= :arn_prefix AND function < :arn_end
 ORDER BY function, qualifier;
 
 -- name: function_statement_insert

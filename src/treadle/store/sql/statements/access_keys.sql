@@ -1,4 +1,4 @@
--- Statements of the table of access keys, by name, as in queries.sql.
+-- Statements of the table of access keys.
 
 -- name: access_key_insert
 INSERT INTO access_key (id, secret, account, description, created, revoked)

@@ -1,4 +1,4 @@
--- Statements of the tables of event source mappings and function URLs, by name, as in queries.sql.
+-- Statements of the tables of event source mappings and function URLs.
 
 -- name: mapping_insert
 INSERT INTO event_source_mapping (arn, function_arn, source_arn, enabled, settings, tags, modified)
@@ -19,9 +19,9 @@ DELETE FROM event_source_mapping WHERE arn = :arn;
 
 -- name: mapping_list
 SELECT arn, function_arn, source_arn, enabled, settings, tags, modified FROM event_source_mapping
-WHERE arn > :after AND arn >= :arn_prefix AND substr(arn, 1, length(:arn_prefix)) = :arn_prefix
-    AND (:function_arn IS NULL OR function_arn = :function_arn)
-    AND (:source_arn IS NULL OR source_arn = :source_arn)
+WHERE arn > :after AND arn >= :arn_prefix AND arn < :arn_end
+    AND (function_arn = :function_arn OR :function_arn IS NULL)
+    AND (source_arn = :source_arn OR :source_arn IS NULL)
 ORDER BY arn
 LIMIT :limit;
 
@@ -56,6 +56,6 @@ DELETE FROM function_url WHERE function_arn = :arn;
 
 -- name: function_url_list
 SELECT id, function_arn, qualifier, settings, created, modified FROM function_url
-WHERE function_arn = :function_arn AND (:after IS NULL OR qualifier > :after)
+WHERE function_arn = :function_arn AND (qualifier > :after OR :after IS NULL)
 ORDER BY qualifier
 LIMIT :limit;

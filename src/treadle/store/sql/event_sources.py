@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from treadle.store.contract import Conflict
 from treadle.store.event_source_contract import EventSourceMapping, FunctionUrl
-from treadle.store.sqlite.connections import Connections, struct_of
-from treadle.store.sqlite.sql import STATEMENTS
+from treadle.store.sql.session import Row, SqlStore, after_prefix, struct_of
 
 
-class EventSourceTables(Connections):
+class EventSourceTables(SqlStore):
     async def mapping_create(self, mapping: EventSourceMapping) -> None:
-        await self.write(lambda connection: connection.execute(STATEMENTS["mapping_insert"], asdict(mapping)))
+        await self.change("mapping_insert", **asdict(mapping))
 
     async def mapping_get(self, arn: str) -> EventSourceMapping | None:
         rows = await self.read("mapping_get", arn=arn)
-        return struct_of(EventSourceMapping, rows[0]) if rows else None
+        return _mapping(rows[0]) if rows else None
 
     async def mapping_replace(self, mapping: EventSourceMapping) -> None:
-        def write(connection: sqlite3.Connection) -> None:
-            if connection.execute(STATEMENTS["mapping_replace"], asdict(mapping)).rowcount == 0:
-                raise Conflict(f"{mapping.arn} does not exist")
-
-        await self.write(write)
+        if await self.change("mapping_replace", **asdict(mapping)) == 0:
+            raise Conflict(f"{mapping.arn} does not exist")
 
     async def mapping_delete(self, arn: str) -> bool:
-        return await self._deleted("mapping_delete", arn=arn)
+        return await self.change("mapping_delete", arn=arn) > 0
 
     async def mapping_list(
         self,
@@ -43,25 +38,25 @@ class EventSourceTables(Connections):
         rows = await self.read(
             "mapping_list",
             arn_prefix=arn_prefix,
+            arn_end=after_prefix(arn_prefix),
             after=after or "",
             limit=limit,
             function_arn=function_arn,
             source_arn=source_arn,
         )
-        return [struct_of(EventSourceMapping, row) for row in rows]
+        return [_mapping(row) for row in rows]
 
     async def mapping_position_get(self, arn: str) -> str | None:
         rows = await self.read("mapping_position_get", arn=arn)
         return rows[0][0] if rows else None
 
     async def mapping_position_put(self, arn: str, position: str) -> None:
-        row = {"arn": arn, "position": position}
-        await self.write(lambda connection: connection.execute(STATEMENTS["mapping_position_put"], row))
+        await self.change("mapping_position_put", arn=arn, position=position)
 
     # -- URLs of functions ---------------------------------------------------------------------------------
 
     async def function_url_create(self, url: FunctionUrl) -> None:
-        await self.write(lambda connection: connection.execute(STATEMENTS["function_url_insert"], asdict(url)))
+        await self.change("function_url_insert", **asdict(url))
 
     async def function_url_get(self, function_arn: str, qualifier: str) -> FunctionUrl | None:
         rows = await self.read("function_url_get", function_arn=function_arn, qualifier=qualifier)
@@ -72,20 +67,17 @@ class EventSourceTables(Connections):
         return struct_of(FunctionUrl, rows[0]) if rows else None
 
     async def function_url_replace(self, url: FunctionUrl) -> None:
-        def write(connection: sqlite3.Connection) -> None:
-            if connection.execute(STATEMENTS["function_url_replace"], asdict(url)).rowcount == 0:
-                raise Conflict(f"{url.function_arn} has no URL of the id {url.id}")
-
-        await self.write(write)
+        if await self.change("function_url_replace", **asdict(url)) == 0:
+            raise Conflict(f"{url.function_arn} has no URL of the id {url.id}")
 
     async def function_url_delete(self, function_arn: str, qualifier: str) -> bool:
-        return await self._deleted("function_url_delete", function_arn=function_arn, qualifier=qualifier)
+        return await self.change("function_url_delete", function_arn=function_arn, qualifier=qualifier) > 0
 
     async def function_url_list(self, function_arn: str, after: str | None, limit: int) -> Sequence[FunctionUrl]:
         rows = await self.read("function_url_list", function_arn=function_arn, after=after, limit=limit)
         return [struct_of(FunctionUrl, row) for row in rows]
 
-    async def _deleted(self, statement: str, **row: str) -> bool:
-        found: list[bool] = []
-        await self.write(lambda connection: found.append(connection.execute(STATEMENTS[statement], row).rowcount > 0))
-        return found[0]
+
+def _mapping(row: Row) -> EventSourceMapping:
+    mapping = struct_of(EventSourceMapping, row)
+    return replace(mapping, enabled=bool(mapping.enabled))

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 
 from msgspec.structs import asdict
 
 from treadle.store.contract import Conflict
 from treadle.store.job_contract import JobRecord
-from treadle.store.sqlite.connections import Connections, Row
-from treadle.store.sqlite.sql import STATEMENTS
-
-_LAST = 2**63 - 1
+from treadle.store.sql.session import LAST, Row, Session, SqlStore
 
 
-class JobTables(Connections):
+class JobTables(SqlStore):
     async def job_records_write(self, created: Sequence[JobRecord], changed: Sequence[JobRecord] = ()) -> None:
-        def write(connection: sqlite3.Connection) -> None:
-            connection.executemany(STATEMENTS["job_record_insert"], map(asdict, created))
-            if changed:
-                cursor = connection.executemany(STATEMENTS["job_record_update"], map(asdict, changed))
-                if cursor.rowcount != len(changed):
-                    raise Conflict("a record that was to be changed does not exist")
+        async def job(session: Session) -> None:
+            await session.change_many("job_record_insert", map(asdict, created))
+            if await session.change_many("job_record_update", map(asdict, changed)) != len(changed):
+                raise Conflict("a record that was to be changed does not exist")
 
-        await self.write(write)
+        await self.write(job)
 
     async def job_record_get(self, id: str) -> JobRecord | None:
         rows = await self.read("job_record_get", id=id)
@@ -34,7 +28,11 @@ class JobTables(Connections):
         self, kind: str, parent: str, before: int | None = None, limit: int = -1
     ) -> Sequence[JobRecord]:
         rows = await self.read(
-            "job_records_list", kind=kind, parent=parent, before=_LAST if before is None else before, limit=limit
+            "job_records_list",
+            kind=kind,
+            parent=parent,
+            before=LAST if before is None else before,
+            limit=LAST if limit < 0 else limit,
         )
         return [_record(row) for row in rows]
 

@@ -1,8 +1,8 @@
--- Statements of the tables of layers, by name, as in queries.sql.
+-- Statements of the tables of layers.
 
 -- name: layer_next_version
 INSERT INTO layer (arn, versions) VALUES (:arn, 1)
-ON CONFLICT (arn) DO UPDATE SET versions = versions + 1
+ON CONFLICT (arn) DO UPDATE SET versions = layer.versions + 1
 RETURNING versions;
 
 -- name: layer_version_insert
@@ -14,15 +14,14 @@ SELECT layer, number, settings, code, code_bytes, created FROM layer_version
 WHERE layer = :arn AND number = :number;
 
 -- name: layer_list
--- No ARN of a layer holds the code point that bounds the range.
 SELECT DISTINCT layer FROM layer_version
-WHERE layer >= :arn_prefix AND layer < :arn_prefix || char(0x10ffff) AND layer > :after
+WHERE layer >= :arn_prefix AND layer < :arn_end AND layer > :after
 ORDER BY layer
 LIMIT :limit;
 
 -- name: layer_versions
 SELECT layer, number, settings, code, code_bytes, created FROM layer_version
-WHERE layer = :arn AND (:before IS NULL OR number < :before)
+WHERE layer = :arn AND number < :before
 ORDER BY number DESC
 LIMIT :limit;
 

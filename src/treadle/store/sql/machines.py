@@ -3,89 +3,73 @@
 from __future__ import annotations
 
 import itertools
-import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 
 from msgspec.structs import asdict
 
 from treadle.store.contract import Alias, Conflict, Machine, MachineRevision, Publication, Route, Version
-from treadle.store.sqlite.connections import Connections, Row, struct_of
-from treadle.store.sqlite.sql import STATEMENTS
+from treadle.store.sql.session import LAST, Row, Session, SqlStore, Value, after_prefix, struct_of
 
 _MACHINE_COLUMNS = 5
 _VERSION_COLUMNS = 4
 _ALIAS_COLUMNS = 5
 """Columns of a row that belong to the thing itself; those of its revision or of a route follow."""
 
-_NO_NUMBER = 2**63 - 1
-"""Larger than the number of any version."""
 
-
-class MachineTables(Connections):
+class MachineTables(SqlStore):
     # -- machines ------------------------------------------------------------------------------------------
 
     async def machine_create(
         self, machine: Machine, tags: Mapping[str, str], publish: Publication | None = None
     ) -> None:
-        def write(connection: sqlite3.Connection) -> None:
-            connection.execute(STATEMENTS["machine_arn_insert"], {"arn": machine.arn})
-            _insert_revision(connection, machine.revision)
-            row = {**asdict(machine), "revision_id": machine.revision.id}
-            del row["revision"]
-            connection.execute(STATEMENTS["machine_insert"], row)
-            rows = [{"arn": machine.arn, "key": key, "value": value} for key, value in tags.items()]
-            connection.executemany(STATEMENTS["machine_tag_insert"], rows)
+        async def job(session: Session) -> None:
+            await session.change("machine_arn_insert", arn=machine.arn)
+            await _insert_revision(session, machine.revision)
+            await session.change("machine_insert", **asdict(machine), revision_id=machine.revision.id)
+            await session.change_many("machine_tag_insert", _tag_rows(machine.arn, tags))
             if publish is not None:
-                _publish(connection, machine.arn, machine.revision.id, publish)
+                await _publish(session, machine.arn, machine.revision.id, publish)
 
-        await self.write(write)
+        await self.write(job)
 
     async def machine_get(self, arn: str) -> Machine | None:
         rows = await self.read("machine_get", arn=arn)
         return _machine(rows[0]) if rows else None
 
     async def revision_create(self, revision: MachineRevision) -> None:
-        await self.write(lambda connection: _insert_revision(connection, revision))
+        await self.write(lambda session: _insert_revision(session, revision))
 
     async def machine_update(
         self, arn: str, revision: MachineRevision, publish: Publication | None = None
     ) -> int | None:
-        numbers: list[int] = []
-
-        def write(connection: sqlite3.Connection) -> None:
-            _insert_revision(connection, revision)
-            row = {"arn": arn, "revision_id": revision.id}
-            if connection.execute(STATEMENTS["machine_update"], row).rowcount == 0:
+        async def job(session: Session) -> int | None:
+            await _insert_revision(session, revision)
+            if await session.change("machine_update", arn=arn, revision_id=revision.id) == 0:
                 raise Conflict(f"{arn} does not exist or is being deleted")
-            if publish is not None:
-                numbers.append(_publish(connection, arn, revision.id, publish))
+            return None if publish is None else await _publish(session, arn, revision.id, publish)
 
-        await self.write(write)
-        return numbers[0] if numbers else None
+        return await self.write(job)
 
     async def machine_delete(self, arn: str) -> None:
-        await self.write(lambda connection: connection.execute(STATEMENTS["machine_delete"], {"arn": arn}))
+        await self.change("machine_delete", arn=arn)
 
     async def machine_remove(self, arn: str) -> bool:
-        waits = False
+        async def job(session: Session) -> bool:
+            if await session.change("machine_remove", arn=arn):
+                await session.change("revision_delete_unused", arn=arn)
+                return True
+            return not await session.rows("machine_is_deleting", arn=arn)
 
-        def write(connection: sqlite3.Connection) -> None:
-            nonlocal waits
-            row = {"arn": arn}
-            if connection.execute(STATEMENTS["machine_remove"], row).rowcount > 0:
-                connection.execute(STATEMENTS["revision_delete_unused"], row)
-            else:
-                waits = connection.execute(STATEMENTS["machine_is_deleting"], row).fetchone() is not None
-
-        await self.write(write)
-        return not waits
+        return await self.write(job)
 
     async def machine_list(self, arn_prefix: str, after: str | None, limit: int) -> Sequence[Machine]:
-        rows = await self.read("machine_list", arn_prefix=arn_prefix, after=after or "", limit=limit)
+        rows = await self.read(
+            "machine_list", arn_prefix=arn_prefix, arn_end=after_prefix(arn_prefix), after=after or "", limit=limit
+        )
         return [_machine(row) for row in rows]
 
     async def machine_count(self, arn_prefix: str) -> int:
-        ((count,),) = await self.read("machine_count", arn_prefix=arn_prefix)
+        ((count,),) = await self.read("machine_count", arn_prefix=arn_prefix, arn_end=after_prefix(arn_prefix))
         return int(count)
 
     async def machines_deleting(self) -> Sequence[str]:
@@ -95,12 +79,10 @@ class MachineTables(Connections):
         return dict(await self.read("machine_tags", arn=arn))
 
     async def machine_tag(self, arn: str, tags: Mapping[str, str]) -> None:
-        rows = [{"arn": arn, "key": key, "value": value} for key, value in tags.items()]
-        await self.write(lambda connection: connection.executemany(STATEMENTS["machine_tag_set"], rows))
+        await self.change_many("machine_tag_set", _tag_rows(arn, tags))
 
     async def machine_untag(self, arn: str, keys: Collection[str]) -> None:
-        rows = [{"arn": arn, "key": key} for key in keys]
-        await self.write(lambda connection: connection.executemany(STATEMENTS["machine_tag_delete"], rows))
+        await self.change_many("machine_tag_delete", [{"arn": arn, "key": key} for key in keys])
 
     async def revision_get(self, revision_id: str) -> MachineRevision | None:
         rows = await self.read("revision_get", id=revision_id)
@@ -109,9 +91,7 @@ class MachineTables(Connections):
     # -- versions ------------------------------------------------------------------------------------------
 
     async def version_publish(self, arn: str, revision_id: str, publish: Publication) -> int:
-        numbers: list[int] = []
-        await self.write(lambda connection: numbers.append(_publish(connection, arn, revision_id, publish)))
-        return numbers[0]
+        return await self.write(lambda session: _publish(session, arn, revision_id, publish))
 
     async def version_get(self, machine_arn: str, number: int) -> Version | None:
         rows = await self.read("version_get", machine_arn=machine_arn, number=number)
@@ -122,7 +102,7 @@ class MachineTables(Connections):
         return _version(rows[0]) if rows else None
 
     async def version_list(self, machine_arn: str, before: int | None, limit: int) -> Sequence[Version]:
-        bound = _NO_NUMBER if before is None else before
+        bound = LAST if before is None else before
         rows = await self.read("version_list", machine_arn=machine_arn, before=bound, limit=limit)
         return [_version(row) for row in rows]
 
@@ -131,41 +111,31 @@ class MachineTables(Connections):
         return int(count)
 
     async def version_delete(self, machine_arn: str, number: int) -> None:
-        row = {"machine_arn": machine_arn, "number": number}
-        await self.write(lambda connection: connection.execute(STATEMENTS["version_delete"], row))
+        await self.change("version_delete", machine_arn=machine_arn, number=number)
 
     # -- aliases -------------------------------------------------------------------------------------------
 
     async def alias_create(self, alias: Alias) -> None:
-        def write(connection: sqlite3.Connection) -> None:
-            connection.execute(STATEMENTS["alias_insert"], _alias_row(alias))
-            _write_routes(connection, alias)
+        async def job(session: Session) -> None:
+            await session.change("alias_insert", **asdict(alias))
+            await _insert_routes(session, alias)
 
-        await self.write(write)
+        await self.write(job)
 
     async def alias_get(self, machine_arn: str, name: str) -> Alias | None:
         return next(iter(_aliases(await self.read("alias_get", machine_arn=machine_arn, name=name))), None)
 
     async def alias_update(self, alias: Alias) -> None:
-        def write(connection: sqlite3.Connection) -> None:
-            if connection.execute(STATEMENTS["alias_update"], _alias_row(alias)).rowcount == 0:
+        async def job(session: Session) -> None:
+            if await session.change("alias_update", **asdict(alias)) == 0:
                 raise Conflict(f"{alias.machine_arn} has no alias {alias.name}")
-            row = {"machine_arn": alias.machine_arn, "name": alias.name}
-            connection.execute(STATEMENTS["alias_routes_delete"], row)
-            _write_routes(connection, alias)
+            await session.change("alias_routes_delete", machine_arn=alias.machine_arn, name=alias.name)
+            await _insert_routes(session, alias)
 
-        await self.write(write)
+        await self.write(job)
 
     async def alias_delete(self, machine_arn: str, name: str) -> bool:
-        deleted = 0
-
-        def write(connection: sqlite3.Connection) -> None:
-            nonlocal deleted
-            row = {"machine_arn": machine_arn, "name": name}
-            deleted = connection.execute(STATEMENTS["alias_delete"], row).rowcount
-
-        await self.write(write)
-        return deleted > 0
+        return await self.change("alias_delete", machine_arn=machine_arn, name=name) > 0
 
     async def alias_list(self, machine_arn: str, version: int | None, after: str | None, limit: int) -> Sequence[Alias]:
         rows = await self.read("alias_list", machine_arn=machine_arn, version=version, after=after or "", limit=limit)
@@ -176,32 +146,29 @@ class MachineTables(Connections):
         return int(count)
 
 
-def _insert_revision(connection: sqlite3.Connection, revision: MachineRevision) -> None:
-    connection.execute(STATEMENTS["revision_insert"], asdict(revision))
+async def _insert_revision(session: Session, revision: MachineRevision) -> None:
+    await session.change("revision_insert", **asdict(revision))
 
 
-def _publish(connection: sqlite3.Connection, arn: str, revision_id: str, publish: Publication) -> int:
-    row = {"arn": arn, "revision_id": revision_id}
-    numbers = connection.execute(STATEMENTS["version_next"], row).fetchall()
+async def _publish(session: Session, arn: str, revision_id: str, publish: Publication) -> int:
+    numbers = await session.rows("version_next", arn=arn, revision_id=revision_id)
     if not numbers:
         raise Conflict(f"{revision_id} is not the current revision of {arn}")
     ((number,),) = numbers
-    connection.execute(STATEMENTS["version_insert"], {**row, "number": number, **asdict(publish)})
+    await session.change("version_insert", arn=arn, revision_id=revision_id, number=number, **asdict(publish))
     return int(number)
 
 
-def _write_routes(connection: sqlite3.Connection, alias: Alias) -> None:
+async def _insert_routes(session: Session, alias: Alias) -> None:
     rows = [
         {"machine_arn": alias.machine_arn, "name": alias.name, "position": position, **asdict(route)}
         for position, route in enumerate(alias.routes)
     ]
-    connection.executemany(STATEMENTS["alias_route_insert"], rows)
+    await session.change_many("alias_route_insert", rows)
 
 
-def _alias_row(alias: Alias) -> dict[str, str | int | None]:
-    row = asdict(alias)
-    del row["routes"]
-    return row
+def _tag_rows(arn: str, tags: Mapping[str, str]) -> list[dict[str, Value]]:
+    return [{"arn": arn, "key": key, "value": value} for key, value in tags.items()]
 
 
 def _revision(row: Row) -> MachineRevision:

@@ -83,12 +83,6 @@ GROUP BY e.status;
 -- name: map_run_keys
 SELECT id, machine, revision FROM map_run WHERE arn = :arn;
 
--- name: child_insert
-INSERT INTO execution (
-    id, arn, name, status, started, stopped, wake, error, cause, output, child, items, map_run, machine, revision
-)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
-
 -- name: child_places
 SELECT e.child, e.items, e.status, e.id, e.status <> 'RUNNING' AND e.wake IS NOT NULL
 FROM map_run AS m JOIN execution AS e INDEXED BY execution_as_child ON e.map_run = m.id
@@ -97,6 +91,7 @@ ORDER BY e.child
 LIMIT :limit;
 
 -- name: child_results
+-- `statuses` are words between blanks.
 SELECT
     e.id, e.arn, e.name, a.arn AS machine_arn, r.id AS revision_id, e.status, e.started, e.stopped,
     i.input, e.output, e.error, e.cause, e.trace_header, e.version, e.alias,
@@ -106,7 +101,7 @@ JOIN execution AS e INDEXED BY execution_as_child ON e.map_run = m.id
 JOIN execution_input AS i ON i.execution_id = e.id
 JOIN machine_arn AS a ON a.key = e.machine
 JOIN revision AS r ON r.key = e.revision
-WHERE m.arn = :arn AND e.child > :after AND e.status IN (SELECT value FROM json_each(:statuses))
+WHERE m.arn = :arn AND e.child > :after AND :statuses LIKE '% ' || e.status || ' %'
 ORDER BY e.child
 LIMIT :limit;
 
@@ -134,7 +129,10 @@ JOIN execution AS e INDEXED BY execution_of_map_run ON e.map_run = m.id
 JOIN machine_arn AS a ON a.key = e.machine
 JOIN revision AS r ON r.key = e.revision
 WHERE m.arn = :arn AND (e.listed, e.id) < (:before_listed, :before_id)
-    AND (:status IS NULL OR :status = iif(e.status <> 'RUNNING' AND e.wake IS NOT NULL, 'PENDING_REDRIVE', e.status))
-    AND (:redriven IS NULL OR (e.redrives > 0) = :redriven)
+    AND (
+        CASE WHEN e.status <> 'RUNNING' AND e.wake IS NOT NULL THEN 'PENDING_REDRIVE' ELSE e.status END = :status
+        OR :status IS NULL
+    )
+    AND ((e.redrives > 0) = :redriven OR :redriven IS NULL)
 ORDER BY e.listed DESC, e.id DESC
 LIMIT :limit;

@@ -1,0 +1,1 @@
+"""The store, once for every database that speaks SQL: tables, statements, and what a database has to provide."""
