@@ -55,6 +55,9 @@ class NoTasks:
     def cancel(self, token: str) -> None:
         raise AssertionError
 
+    def abandon(self, token: str) -> None:
+        raise AssertionError
+
     def refuses(self, resource: Resource) -> str | None:
         return None
 

@@ -13,6 +13,7 @@ from treadle.engine.signals import TaskSucceeded
 from treadle.limits import DEFAULT_LIMITS
 from treadle.runtime.activities import Activities, Offer, TakenTask
 from treadle.runtime.errors import ActivityMissing, TooManyWorkers
+from treadle.runtime.resident import Answering
 from treadle.runtime.virtual import VirtualClock
 from treadle.store.contract import Activity, ExecutionRow
 
@@ -271,11 +272,11 @@ async def test_withdrawn_tasks_do_not_pile_up(world: World) -> None:
     activities = Activities(world.store, VirtualClock(), DEFAULT_LIMITS)
     await activities.create(Activity(arn=ACTIVITY, name="work", encryption="{}", created=0), {})
 
-    async def start(worker_name: str | None) -> bool:
-        return True
+    async def start(worker_name: str | None, answering: Answering | None) -> TakenTask:
+        return TakenTask("0", "0")
 
     for number in range(10_000):
-        activities.offer(ACTIVITY, Offer(place=(0, 0, number), token=str(number), input=str(number), start=start))
+        activities.offer(ACTIVITY, Offer(place=(0, 0, number), token=str(number), start=start))
         if number:
             assert activities.withdraw(str(number))
     (queue,) = activities._queues.values()

@@ -35,6 +35,9 @@ class Tasks:
     def cancel(self, token: str) -> None:
         self.cancelled.append(token)
 
+    def abandon(self, token: str) -> None:
+        raise AssertionError
+
     def refuses(self, resource: Resource) -> str | None:
         return None
 

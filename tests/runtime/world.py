@@ -49,6 +49,7 @@ class ScriptedTasks:
         self.requests: list[TaskRequest] = []
         self.running: dict[str, Handle | None] = {}
         self.cancelled: list[str] = []
+        self.abandoned: list[str] = []
         self.most = 0
         """How many ran at once, at most."""
 
@@ -73,6 +74,12 @@ class ScriptedTasks:
         if handle is not None:
             handle.cancel()
         self.cancelled.append(token)
+
+    def abandon(self, token: str) -> None:
+        handle = self.running.pop(token, None)
+        if handle is not None:
+            handle.cancel()
+        self.abandoned.append(token)
 
     def refuses(self, resource: Resource) -> str | None:
         return None

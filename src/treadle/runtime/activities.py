@@ -19,18 +19,24 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 
 from msgspec import Struct
 
 from treadle.clock import Clock
 from treadle.limits import Limits
 from treadle.runtime.errors import ActivityMissing, TooManyWorkers
+from treadle.runtime.resident import Answering
 from treadle.runtime.waiting import Wait
 from treadle.store.contract import Activity, Store
 
 _SMALL_QUEUE = 64
 """Offers below which nobody minds withdrawn ones."""
+
+
+class TakenTask(Struct, frozen=True):
+    token: str
+    input: str
 
 
 class Offer(Struct, frozen=True):
@@ -39,14 +45,10 @@ class Offer(Struct, frozen=True):
     place: tuple[int, int, int]
     """When it was scheduled; its execution and its number, as no two offers may have the same place."""
     token: str
-    input: str
-    start: Callable[[str | None], Awaitable[bool]]
-    """Commits that the worker of this name takes it. False: it is over, nobody waits for it any more."""
-
-
-class TakenTask(Struct, frozen=True):
-    token: str
-    input: str
+    start: Callable[[str | None, Answering | None], Awaitable[TakenTask | None]]
+    """Commits that the worker of this name takes it. None: it is over, nobody waits for it any more."""
+    lent: bool = False
+    """It is one of another node's, which keeps it unless a worker takes it."""
 
 
 class Activities:
@@ -61,8 +63,13 @@ class Activities:
         self._waiting: dict[str, _Queue] = {}
         """Where an offer waits, by its token."""
         self._closed = False
+        self.worker_waits: Callable[[str], None] = lambda arn: None
+        """Told of an activity for which a worker begins to wait."""
+        self.offer_waits: Callable[[str], None] = lambda arn: None
+        """Told of an activity for which an offer begins to wait."""
 
     async def open(self) -> None:
+        """Also to learn anew which there are."""
         self._known = set(await self._store.activity_arns())
 
     def close(self) -> None:
@@ -82,6 +89,16 @@ class Activities:
     async def delete(self, arn: str) -> None:
         """Its tasks that nobody has taken wait for an activity of the same name. Idempotent."""
         await self._store.activity_delete(arn)
+        self._deleted(arn)
+
+    async def changed(self, arn: str) -> None:
+        """Another node has made or deleted it."""
+        if await self._store.activity_get(arn) is None:
+            self._deleted(arn)
+        else:
+            self._known.add(arn)
+
+    def _deleted(self, arn: str) -> None:
         self._known.discard(arn)
         if arn in self._queues:
             self._queues[arn].send_home()
@@ -95,6 +112,31 @@ class Activities:
         worker = queue.next_worker()
         if worker is not None:
             worker.set_result(self._first(queue))
+        else:
+            self.offer_waits(arn)
+
+    def lend(self, arn: str, offer: Offer) -> bool:
+        """Hand an offer of another node to a worker. False: none waits."""
+        worker = self._queue(arn).next_worker()
+        if worker is not None:
+            worker.set_result(offer)
+        return worker is not None
+
+    async def take_for(self, arn: str, worker_name: str | None, answering: Answering) -> TakenTask | None:
+        """The next task of the activity for a worker at another node, if there is one."""
+        while (offer := self._first(self._queue(arn))) is not None:
+            task = await offer.start(worker_name, answering)
+            if task is not None:
+                return task
+        return None
+
+    def has_offers(self, arn: str) -> bool:
+        return arn in self._queues and self._queues[arn].has_offers
+
+    @property
+    def awaited(self) -> Collection[str]:
+        """The activities for which workers wait."""
+        return [arn for arn, queue in self._queues.items() if queue.workers]
 
     def withdraw(self, token: str) -> bool:
         """Nobody waits for this task any more. False: it was not on offer."""
@@ -124,8 +166,9 @@ class Activities:
             raise TooManyWorkers(arn)
         until = self._clock.now() + self._limits.activity_wait_seconds * 1_000
         while (offer := await self._next_offer(arn, until, wait)) is not None:
-            if await offer.start(worker_name):
-                return TakenTask(offer.token, offer.input)
+            task = await offer.start(worker_name, None)
+            if task is not None:
+                return task
         return None
 
     async def _next_offer(self, arn: str, until: int, wait: Wait) -> Offer | None:
@@ -135,6 +178,7 @@ class Activities:
             return offer
         worker: _Worker = asyncio.get_running_loop().create_future()
         queue.workers[worker] = None
+        self.worker_waits(arn)
         alarm = self._clock.call_at(until, lambda: _answer(worker, None))
         still_there = False
         try:
@@ -143,7 +187,7 @@ class Activities:
             alarm.cancel()
             queue.workers.pop(worker, None)
             offer = worker.result() if worker.done() else None
-            if offer is not None and not still_there:
+            if offer is not None and not still_there and not offer.lent:
                 self.offer(arn, offer)
         return offer if still_there else None
 
@@ -168,6 +212,10 @@ class _Queue:
     def put(self, offer: Offer) -> None:
         self._offers[offer.token] = offer
         heapq.heappush(self._order, (offer.place, offer.token))
+
+    @property
+    def has_offers(self) -> bool:
+        return bool(self._offers)
 
     def first(self) -> Offer | None:
         while self._order:

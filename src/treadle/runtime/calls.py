@@ -10,18 +10,19 @@ import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+from treadle.engine.execution import Attempt
 from treadle.engine.signals import RunMap, RunTask, TaskFailed, TaskSignal, TaskSubmitted, TaskSucceeded
-from treadle.runtime.activities import Activities, Offer
+from treadle.runtime.activities import Activities, Offer, TakenTask
 from treadle.runtime.bugs import CAUSE, ERROR
 from treadle.runtime.map_runs import MapRuns
-from treadle.runtime.resident import Resident
+from treadle.runtime.resident import Answering, Resident
 from treadle.runtime.tokens import TaskTokens
 from treadle.tasks.contract import TaskOutcome, TaskRequest, TaskRunner
 
 _log = logging.getLogger(__name__)
 
 Reported = Callable[[Resident, TaskSignal], None]
-Taken = Callable[[Resident, int, str | None], Awaitable[bool]]
+Taken = Callable[[Resident, int, str | None, Answering | None], Awaitable[bool]]
 """A worker of this name takes this attempt of an activity's task: whether it is his, once that is on disk."""
 
 
@@ -82,13 +83,14 @@ class TaskCalls:
         attempt = resident.loaded.attempts[command.attempt].attempt
         assert attempt is not None
 
-        async def start(worker_name: str | None) -> bool:
-            return await self._taken(resident, command.attempt, worker_name)
+        task = TakenTask(self._token(resident, command.attempt), command.input.text)
+
+        async def start(worker_name: str | None, answering: Answering | None) -> TakenTask | None:
+            return task if await self._taken(resident, command.attempt, worker_name, answering) else None
 
         return Offer(
             place=(attempt.scheduled, resident.row.id, command.attempt),
-            token=self._token(resident, command.attempt),
-            input=command.input.text,
+            token=task.token,
             start=start,
         )
 
@@ -126,6 +128,23 @@ class TaskCalls:
     def cancel_all(self, resident: Resident) -> None:
         for attempt in tuple(resident.running):
             self.cancel(resident, attempt)
+
+    def abandon_all(self, resident: Resident) -> None:
+        """What is at work elsewhere goes on, and is asked for again when the execution is loaded anew."""
+        for attempt in resident.running:
+            token = self._token(resident, attempt)
+            if not self._activities.withdraw(token):
+                self._tasks.abandon(token)
+        resident.running.clear()
+
+    def at_work(self, resident: Resident) -> bool:
+        """Whether anything is under way that would have to be begun anew: not an offer to workers, not what is only
+        waited for, and not a map run, whose children are executions themselves."""
+        return any(map(_would_begin_anew, (resident.loaded.attempts[id].attempt for id in resident.running)))
+
+
+def _would_begin_anew(attempt: Attempt | None) -> bool:
+    return attempt is not None and attempt.started is not None and attempt.submitted is None and attempt.map_run is None
 
 
 def _signal(task: RunTask, outcome: TaskOutcome) -> TaskSignal:

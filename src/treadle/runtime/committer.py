@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
-from treadle.store.contract import Commit, Store, StoreUnusable
+from treadle.store.contract import Commit, Store, StoreUnavailable, StoreUnusable
 
 
 class Change(Struct, frozen=True):
@@ -29,8 +29,9 @@ async def commit_changes(store: Store, changes: Sequence[Change]) -> None:
     if error is None:
         for change in changes:
             change.done(None)
-    elif len(changes) == 1:
-        changes[0].done(error)
+    elif len(changes) == 1 or isinstance(error, StoreUnavailable):
+        for change in changes:
+            change.done(error)
     else:
         for change in changes:
             change.done(await _commit(store, [change]))

@@ -41,6 +41,14 @@ class Deletions:
         await self._machines.delete(arn)
         await self._remove(arn)
 
+    async def changed(self, arn: str) -> None:
+        """Another node has changed the machine."""
+        machine = await self._machines.get(arn)
+        if machine is not None and machine.status == "DELETING":
+            self._under_way.add(arn)
+        else:
+            self._under_way.discard(arn)
+
     def includes(self, arn: str) -> bool:
         return arn in self._under_way
 

@@ -17,7 +17,7 @@ from treadle.engine.history import HistoryEvent, decode_events
 from treadle.runtime.bugs import CAUSE, ERROR, last_words
 from treadle.runtime.machines import Machines
 from treadle.runtime.resident import Resident, Step, new_execution, row_of
-from treadle.store.contract import ExecutionRow, Store, StoreUnusable
+from treadle.store.contract import ExecutionRow, Store, StoreUnavailable, StoreUnusable
 
 _log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ class Folding:
             outcome = fail(execution, ERROR, CAUSE, now)
             row = row_of(resident.row, execution, more=False)
             return Step(resident, row, outcome.events, outcome.commands, False)
-        except StoreUnusable:
+        except (StoreUnavailable, StoreUnusable):
             raise
         except Exception:
             _log.exception("The journal of %s cannot be folded", resident.row.arn)

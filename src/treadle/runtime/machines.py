@@ -103,6 +103,16 @@ class Machines:
             self._aliases.clear()
         return removed
 
+    def forget(self, arn: str | None = None) -> None:
+        """Another node has changed the machine, or a version or an alias of it (None: whichever there are)."""
+        self._changes += 1
+        if arn is None:
+            self._machines.clear()
+        else:
+            self._machines.discard(arn)
+        self._versions.clear()
+        self._aliases.clear()
+
     async def deleting(self) -> Sequence[str]:
         """The ARNs of the machines that are DELETING."""
         return await self._store.machines_deleting()

@@ -49,6 +49,8 @@ class Run:
         "given_up",
         "inputs",
         "left",
+        "paused",
+        "tasks",
         "names",
         "next",
         "phase",
@@ -106,6 +108,10 @@ class Run:
         """It is one of those of its account that are open."""
         self.planned = False
         """Its next step is under way."""
+        self.paused = False
+        """No child is begun, because another node is about to go on with it."""
+        self.tasks: set[asyncio.Task[None]] = set()
+        """What is under way for it."""
         self.given_up = False
         """Its parent does not wait for it any more."""
         self.status: MapRunStatus = "SUCCEEDED"

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any
 
 from msgspec.structs import replace
@@ -48,7 +48,8 @@ from treadle.runtime.map_results import MapResults
 from treadle.runtime.map_run import Phase, Run
 from treadle.runtime.resident import Resident
 from treadle.runtime.under_way import UnderWay
-from treadle.store.contract import ExecutionRow, Store, StoreUnusable
+from treadle.store.cluster_contract import shard_of
+from treadle.store.contract import ExecutionRow, Store, StoreUnavailable, StoreUnusable
 from treadle.store.map_run_contract import ChildCount, MapRun, MapRunStatus
 
 _log = logging.getLogger(__name__)
@@ -147,14 +148,46 @@ class MapRuns:
         self._count_end(run, row)
         self._step_soon(run)
 
-    async def resume(self) -> None:
-        """After the executions that were in flight have been loaded: stop the runs that nobody asked for again."""
+    async def resume(self, shards: Collection[int] | None = None) -> None:
+        """After the executions that were in flight in these shards (None: in all) have been loaded: stop the runs
+        that nobody asked for again."""
         for row in await self._store.map_runs_running():
-            if row.arn not in self._runs:
+            here = shards is None or shard_of(row.execution_id) in shards
+            if here and row.arn not in self._runs:
                 run = Run(row)
                 run.given_up = True
                 self._runs[row.arn] = run
                 self._spawn(run, self._open(run))
+
+    def pause(self, shard: int) -> None:
+        """Begin no child of the runs in this shard any more."""
+        for run in self._of(shard):
+            run.paused = True
+
+    def abandon(self, shard: int) -> None:
+        """Another node may go on with the runs in this shard: nothing of what is here counts any more."""
+        for run in self._of(shard):
+            run.phase = Phase.ENDED
+            run.report = run.successor = None
+            for task in run.tasks:
+                task.cancel()
+            if run.inputs is not None:
+                self._under_way.spawn(run.inputs.close())
+            self._queue.withdraw(run)
+            self._forget(run)
+        for asking in [asking for asking in self._asked_for if shard_of(asking[0]) == shard]:
+            del self._asked_for[asking]
+
+    def _of(self, shard: int) -> list[Run]:
+        return [run for run in self._runs.values() if shard_of(run.row.execution_id) == shard]
+
+    async def changed(self, arn: str) -> None:
+        """Another node has changed the run's limits."""
+        run = self._runs.get(arn)
+        row = None if run is None else await self._store.map_run_get(arn)
+        if run is not None and row is not None:
+            run.row = row
+            self._step_soon(run)
 
     def close(self) -> None:
         """The server stops: nothing is begun or stopped any more. What runs goes on at the next start."""
@@ -171,11 +204,7 @@ class MapRuns:
         """Change what is given of a run: it counts from now on. False: the run has ended."""
         if not await self._store.map_run_configure(arn, concurrency, tolerated_count, tolerated_percentage):
             return False
-        run = self._runs.get(arn)
-        row = await self._store.map_run_get(arn)
-        if run is not None and row is not None:
-            run.row = row
-            self._step_soon(run)
+        await self.changed(arn)
         return True
 
     def items(self, row: MapRun) -> int:
@@ -266,7 +295,7 @@ class MapRuns:
     def _step(self, run: Run) -> None:
         run.planned = False
         try:
-            if not self._closed:
+            if not (self._closed or run.paused):
                 self._go_on(run)
         except Exception as error:
             self._bug(run, error)
@@ -355,7 +384,7 @@ class MapRuns:
             run.transfer = None
             self._step_soon(run)
 
-        run.transfer = self._under_way.spawn(self._guarded(run, work))
+        run.transfer = self._spawn(run, work)
         run.transfer.add_done_callback(ended)
 
     def _begin(self, run: Run, number: int, child: ChildInput) -> None:
@@ -364,7 +393,7 @@ class MapRuns:
         row = run.row
         name, arn = run.names.child(number)
         made = ExecutionRow(
-            id=self._store.execution_id(),
+            id=self._store.execution_id(beside=row.execution_id),
             arn=arn,
             name=name,
             machine_arn=row.machine_arn,
@@ -460,13 +489,16 @@ class MapRuns:
             run.running.pop(row.child, None)
             self._bug(run, RuntimeError(f"{row.arn} was lost"))
 
-    def _spawn(self, run: Run, work: Coroutine[Any, Any, None]) -> None:
-        self._under_way.spawn(self._guarded(run, work))
+    def _spawn(self, run: Run, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = self._under_way.spawn(self._guarded(run, work))
+        run.tasks.add(task)
+        task.add_done_callback(run.tasks.discard)
+        return task
 
     async def _guarded(self, run: Run, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
-        except StoreUnusable:
+        except (StoreUnavailable, StoreUnusable):
             raise
         except Exception as error:
             self._bug(run, error)

@@ -28,6 +28,14 @@ class Through(Struct, frozen=True):
 DIRECTLY = Through()
 
 
+class Answering(Struct, frozen=True):
+    """That a signal is what another node has asked for."""
+
+    request_id: int
+    in_time: bytes
+    """The answer if it comes in time, which is committed together with what it changes."""
+
+
 class Received(Struct, frozen=True):
     """A signal that was not taken into account yet."""
 
@@ -36,6 +44,7 @@ class Received(Struct, frozen=True):
     """Who waits to hear, after the commit, whether it came in time."""
     client_token: str | None = None
     """Of a redrive: what its caller named it."""
+    answering: Answering | None = None
 
 
 class Resident:
@@ -47,6 +56,7 @@ class Resident:
         "busy",
         "created",
         "execution",
+        "forsaken",
         "queued",
         "row",
         "running",
@@ -74,6 +84,8 @@ class Resident:
         """It takes part in the next tick."""
         self.busy = False
         """It is being loaded, committed or repaired: signals wait."""
+        self.forsaken = False
+        """Another node may go on with it: nothing of what is here counts any more."""
         self.running: set[int] = set()
         """Attempts that were handed to the task runner and have not reported."""
         self.begun: asyncio.Future[ExecutionRow] | None = None
@@ -142,7 +154,13 @@ class Step(Struct, frozen=True):
         if self.events:
             first, last = (numbers[0], numbers[-1]) if numbers else (0, 0)
             entry = JournalEntry(first, last, encode_events(self.events))
-        return Commit(execution=self.row, created=not self.resident.created, entry=entry, redrive=self._redrive())
+        return Commit(
+            execution=self.row,
+            created=not self.resident.created,
+            entry=entry,
+            redrive=self._redrive(),
+            answers=self._answers() if self.received else (),
+        )
 
     def _redrive(self) -> RedriveRecord | None:
         for received, in_time in self.received:
@@ -150,6 +168,10 @@ class Step(Struct, frozen=True):
                 assert self.row.redriven is not None
                 return RedriveRecord(received.client_token, self.row.redriven)
         return None
+
+    def _answers(self) -> tuple[tuple[int, bytes], ...]:
+        asked = [received.answering for received, in_time in self.received if in_time]
+        return tuple((each.request_id, each.in_time) for each in asked if each is not None)
 
 
 def take_step(resident: Resident, now: int, stop_if_moved: bool) -> Step:

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 
 from treadle.clock import Clock
@@ -59,6 +59,7 @@ from treadle.runtime.offshoots import Offshoots
 from treadle.runtime.outside import Surroundings
 from treadle.runtime.resident import (
     DIRECTLY,
+    Answering,
     Received,
     Resident,
     Step,
@@ -75,7 +76,7 @@ from treadle.runtime.timers import Timers
 from treadle.runtime.tokens import TaskTokens
 from treadle.runtime.under_way import UnderWay
 from treadle.runtime.watchers import Watchers
-from treadle.store.contract import Conflict, ExecutionRow, Machine, Store, StoreUnusable
+from treadle.store.contract import Conflict, ExecutionRow, Machine, Store, StoreUnavailable, StoreUnusable
 from treadle.tasks.contract import TaskRunner
 
 _log = logging.getLogger(__name__)
@@ -126,8 +127,12 @@ class Runtime:
         self._calls = TaskCalls(self._tasks, self.activities, self.map_runs, self._tokens, self._signal, self._taken)
         await self.activities.open()
         await self.deletions.resume()
-        await load_in_flight(self._store, self._load_all)
-        await self.map_runs.resume()
+        await self._take_up()
+
+    async def _take_up(self, shards: Collection[int] | None = None) -> None:
+        """Let the executions of these shards (None: of all) go on."""
+        await load_in_flight(self._store, self._load_all, shards)
+        await self.map_runs.resume(shards)
         await self._scans.scan()
 
     async def close(self) -> None:
@@ -205,14 +210,16 @@ class Runtime:
         ended = await self.ends.of(row.id)
         return ended.started if ended.stopped is None else ended.stopped
 
-    async def redrive_execution(self, row: ExecutionRow, client_token: str) -> bool:
+    async def redrive_execution(self, row: ExecutionRow, client_token: str, answering: Answering | None = None) -> bool:
         """Whether it was redriven, which is on disk then. False: it runs, or is only just about to be dropped from
         memory; whoever asks looks at its row again. Raises Conflict if its machine is being deleted or gone."""
         self._check_open()
         resident = self._residents.get(row.id) or self._load_soon(row)
-        return await self._deliver(resident, Redrive(), client_token)
+        return await self._deliver(resident, Redrive(), client_token, answering)
 
-    async def answer_task(self, token: str, answer: Callable[[int], TaskSignal]) -> None:
+    async def answer_task(
+        self, token: str, answer: Callable[[int], TaskSignal], answering: Answering | None = None
+    ) -> None:
         """Take what whoever has this token says of its task: `answer` makes the signal of the attempt. It is on disk
         when this returns. Raises TaskTokenInvalid, TaskMissing, TaskOver."""
         named = self._tokens.read(token)
@@ -227,7 +234,7 @@ class Runtime:
             if row.status != "RUNNING":
                 raise TaskOver
             resident = self._residents.get(row.id) or self._load_soon(row)
-        if not await self._deliver(resident, answer(named.attempt)):
+        if not await self._deliver(resident, answer(named.attempt), answering=answering):
             raise TaskOver
 
     def _begin(
@@ -257,12 +264,18 @@ class Runtime:
             resident.signals.append(Received(signal))
             self._enqueue(resident)
 
-    async def _deliver(self, resident: Resident, signal: Signal, client_token: str | None = None) -> bool:
+    async def _deliver(
+        self,
+        resident: Resident,
+        signal: Signal,
+        client_token: str | None = None,
+        answering: Answering | None = None,
+    ) -> bool:
         """Whether the signal came in time, once what it changed is on disk."""
         self._check_open()
         told: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         resident.told.add(told)
-        resident.signals.append(Received(signal, told, client_token))
+        resident.signals.append(Received(signal, told, client_token, answering))
         self._enqueue(resident)
         return await told
 
@@ -317,6 +330,11 @@ class Runtime:
     def _committed(self, step: Step, error: Exception | None) -> None:
         """What `step` changed is on disk, or else why not."""
         resident = step.resident
+        if resident.forsaken:
+            return
+        if isinstance(error, StoreUnavailable):
+            self._forsake(resident, error)
+            return
         if isinstance(error, Conflict) and not (resident.created and resident.row.status == "RUNNING"):
             self._give_up(resident, error)
             return
@@ -380,6 +398,15 @@ class Runtime:
         self.ends.refuse(resident.row.id, error)
         self.map_runs.child_lost(resident.row)
 
+    def _forsake(self, resident: Resident, error: Exception) -> None:
+        """Nothing of it counts here any more, but what it has begun elsewhere goes on: whoever holds its shard next
+        takes it up from the store. Who waits for it hears of the error, and may ask again."""
+        resident.forsaken = resident.busy = True
+        self._calls.abandon_all(resident)
+        self._drop(resident)
+        resident.refuse(error)
+        self.ends.refuse(resident.row.id, error)
+
     def _drop(self, resident: Resident) -> None:
         self._residents.pop(resident.row.id, None)
         self._timers.discard(resident.row.id)
@@ -389,13 +416,20 @@ class Runtime:
     def _carry_out(self, resident: Resident, command: Command) -> None:
         if isinstance(command, CancelTask):
             self._calls.cancel(resident, command.attempt)
-        elif command.attempt in resident.loaded.attempts:  # not closed again within the same step
+        elif command.attempt in resident.loaded.attempts and not self._holds_back(resident):
+            # (It may have been closed again within the same step.)
             self._calls.run(resident, command)
 
-    async def _taken(self, resident: Resident, attempt: int, worker_name: str | None) -> bool:
+    def _holds_back(self, resident: Resident) -> bool:
+        """Whether nothing is begun for it, because another node is about to go on with it."""
+        return False
+
+    async def _taken(
+        self, resident: Resident, attempt: int, worker_name: str | None, answering: Answering | None
+    ) -> bool:
         if self._residents.get(resident.row.id) is not resident:
             return False  # It has ended while the task was given to a worker.
-        return await self._deliver(resident, TaskStarted(attempt, worker_name))
+        return await self._deliver(resident, TaskStarted(attempt, worker_name), answering=answering)
 
     # -- loading ---------------------------------------------------------------------------------------------
 
@@ -420,10 +454,12 @@ class Runtime:
             execution = await self._folding.fold(resident.row)
             hear_all(execution, self._clock.now())
             commands = open_tasks(execution)
-        except StoreUnusable:
+        except (StoreUnavailable, StoreUnusable):
             raise
         except Exception as error:
             await self._refused_by_fold(resident, error)
+            return
+        if resident.forsaken:
             return
         resident.execution = execution
         resident.busy = False
@@ -433,7 +469,7 @@ class Runtime:
         elif execution.status != "RUNNING":  # it ended after the caller had read its row
             self._finish(resident)
         elif self._closed is None:
-            for command in commands:
+            for command in () if self._holds_back(resident) else commands:
                 self._calls.run(resident, command, again=True)
             resident.signals.insert(0, Received(Start()))  # it may have given up its turn
             self._enqueue(resident)
@@ -460,6 +496,8 @@ class Runtime:
 
     async def _fail(self, resident: Resident) -> None:
         step = await self._folding.failed_step(resident, self._clock.now())
+        if resident.forsaken:
+            return
         commit = step.commit()
         if commit is None:
             self._committed(step, None)
@@ -468,6 +506,8 @@ class Runtime:
             await self._store.commit([commit])
         except StoreUnusable:
             raise
+        except StoreUnavailable as error:
+            self._committed(step, error)
         except Exception as error:
             _log.exception("The failure of %s could not be committed", resident.row.arn)
             self._give_up(resident, error)

@@ -8,7 +8,7 @@ minute, and none at all while nothing is due, however many executions sleep and 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 from treadle.clock import Clock
 from treadle.runtime.timers import Timers
@@ -39,6 +39,8 @@ class Scans:
     """Wakes executions that sleep, before their timers are due."""
 
     def __init__(self, store: Store, clock: Clock, timers: Timers, under_way: UnderWay, load: Load) -> None:
+        self.shards: Callable[[], Collection[int] | None] = lambda: None
+        """Those whose executions are woken here; None: all."""
         self._store = store
         self._clock = clock
         self._timers = timers
@@ -57,7 +59,7 @@ class Scans:
         self._under_way.spawn(self.scan())
 
     async def scan(self) -> None:
-        due = await _load_due(self._store, self._load, self._clock.now())
+        due = await _load_due(self._store, self._load, self._clock.now(), self.shards())
         if due is not None:
             self.wake(due)
 
@@ -65,18 +67,19 @@ class Scans:
         self._closed = True
 
 
-async def load_in_flight(store: Store, load: Load) -> None:
-    """After a restart: the executions that have tasks in flight or gave up their turn."""
+async def load_in_flight(store: Store, load: Load, shards: Collection[int] | None = None) -> None:
+    """After a restart: the executions that have tasks in flight or gave up their turn, of these shards (None: of
+    all)."""
     after = None
-    while rows := list(await store.executions_due(0, after, _PAGE)):
+    while rows := list(await store.executions_due(0, after, _PAGE, shards)):
         await load(rows)
         after = _cursor(rows[-1])
 
 
-async def _load_due(store: Store, load: Load, now: int) -> int | None:
+async def _load_due(store: Store, load: Load, now: int, shards: Collection[int] | None) -> int | None:
     """Load what is due within the horizon. When the earliest of the others is due; None: there is none."""
     after = _BEHIND_TASKS
-    while rows := list(await store.executions_due(_FOREVER, after, _PAGE)):
+    while rows := list(await store.executions_due(_FOREVER, after, _PAGE, shards)):
         due = [row for row in rows if not sleeps_until(row.wake or 0, now)]
         await load(due)
         if len(due) < len(rows):

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from treadle.store.contract import StoreUnusable
+from treadle.store.contract import StoreUnavailable, StoreUnusable
 
 _log = logging.getLogger(__name__)
 
@@ -41,7 +41,8 @@ class UnderWay:
             await waiter
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Let it run beside everything else. Whatever it raises but StoreUnusable is a bug, and logged as one."""
+        """Let it run beside everything else. Whatever it raises but StoreUnusable and StoreUnavailable
+        is a bug, and logged as one."""
         self.begin()
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
@@ -53,6 +54,8 @@ class UnderWay:
         error = None if task.cancelled() else task.exception()
         if isinstance(error, StoreUnusable):
             self._unusable(error)
+        elif isinstance(error, StoreUnavailable):
+            _log.info("Broken off: %s", error)
         elif error is not None:
             _log.critical("A bug in the runtime", exc_info=error)
         self.end()

@@ -85,6 +85,11 @@ class TaskRunner(Protocol):
         """Nobody waits any more: end the work if that is possible. Unknown tokens are ignored."""
         ...
 
+    def abandon(self, token: str) -> None:
+        """The task ends here, but not the work: what was begun elsewhere goes on, and is waited for again when the
+        request comes again, perhaps to another node. Unknown tokens are ignored."""
+        ...
+
     def refuses(self, resource: Resource) -> str | None:
         """Why this server cannot run tasks of `resource` at all, or None if it can. Asked when a definition
         is checked, so that nobody learns it in the middle of a run."""

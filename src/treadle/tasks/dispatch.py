@@ -15,6 +15,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
+from weakref import WeakSet
 
 from botocore.model import OperationModel
 from msgspec import Struct, structs
@@ -66,6 +67,7 @@ class _Task(Struct, frozen=True):
     """Of what is submitted. What the task ends with is what it returns."""
     looks: Looks
     stopping: Callable[[], bool]
+    """Whether the work goes on although the task ends."""
     http: HttpTasks | None
     apis: ApiTasks | None
     clusters: Clusters | None
@@ -158,7 +160,7 @@ def _run_lambda_invoke(task: _Task) -> Awaitable[TaskOutcome]:
 
 
 def _run_start_execution(task: _Task) -> Awaitable[TaskOutcome]:
-    return run_start_execution(task.request, task.api, task.limits, task.submitted)
+    return run_start_execution(task.request, task.api, task.limits, task.submitted, task.stopping)
 
 
 def _run_http(task: _Task) -> Awaitable[TaskOutcome]:
@@ -246,6 +248,8 @@ class Dispatch:
         self._tasks: dict[str, asyncio.Task[TaskOutcome]] = {}
         self._ending: set[asyncio.Task[TaskOutcome]] = set()
         """Cancelled, and not at their end yet."""
+        self._abandoned: WeakSet[asyncio.Task[TaskOutcome]] = WeakSet()
+        """Those of the cancelled ones whose work goes on."""
         self._looks = Looks(limits)
         self._stopping = False
 
@@ -277,7 +281,7 @@ class Dispatch:
             self._limits,
             report_submitted,
             self._looks,
-            lambda: self._stopping,
+            lambda: self._stopping or task in self._abandoned,
             self._http,
             self._apis,
             self._clusters,
@@ -301,6 +305,12 @@ class Dispatch:
             self._ending.add(task)
             task.add_done_callback(self._ending.discard)
             task.cancel()
+
+    def abandon(self, token: str) -> None:
+        task = self._tasks.get(token)
+        if task is not None:
+            self._abandoned.add(task)
+            self.cancel(token)
 
     def close(self) -> None:
         self._stopping = True

@@ -111,7 +111,7 @@ class JobTask(Struct, frozen=True, kw_only=True):
     submitted: Callable[[Document], None]
     """Told what the service answered to the request."""
     stopping: Callable[[], bool]
-    """Whether the server is about to end."""
+    """Whether the job goes on although the task ends: the server is about to, or another node goes on with it."""
 
 
 async def run_job(task: JobTask, work: Work) -> TaskOutcome:

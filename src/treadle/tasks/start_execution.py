@@ -65,12 +65,17 @@ class _Start(Struct, frozen=True, kw_only=True):
 
 
 async def run_start_execution(
-    request: TaskRequest, api: StepFunctions, limits: Limits, submitted: Submitted
+    request: TaskRequest,
+    api: StepFunctions,
+    limits: Limits,
+    submitted: Submitted,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> TaskOutcome:
+    """`stopping`: as that of `jobs.JobTask`."""
     start = _start_of(request)
     try:
         if request.resource.pattern.startswith("sync"):
-            return _outcome(await _run_to_end(request, start, api, submitted), limits)
+            return _outcome(await _run_to_end(request, start, api, submitted, stopping), limits)
         return TaskOutcome(output=await _started(request, start, api))
     except ServiceFault as fault:
         return _failed(fault)
@@ -172,7 +177,9 @@ def _with_metadata(answer: ServiceAnswer) -> dict[str, Any]:
 # -- to the end --------------------------------------------------------------------------------------------
 
 
-async def _run_to_end(request: TaskRequest, start: _Start, api: StepFunctions, submitted: Submitted) -> dict[str, Any]:
+async def _run_to_end(
+    request: TaskRequest, start: _Start, api: StepFunctions, submitted: Submitted, stopping: Callable[[], bool]
+) -> dict[str, Any]:
     """What the result shows of the execution that has ended. Raises ServiceFault."""
     begin = asyncio.get_running_loop().create_task(_begun(request, start, api))
     try:
@@ -183,7 +190,8 @@ async def _run_to_end(request: TaskRequest, start: _Start, api: StepFunctions, s
         arn = document.value["ExecutionArn"]
         await api.wait_for_end(arn)
     except asyncio.CancelledError:
-        await _stop(begin, api)
+        if not stopping():
+            await _stop(begin, api)
         raise
     answer = await _call(api, start, "DescribeExecution", {"executionArn": arn})
     shown: dict[str, Any] = to_result(_described_shape(), answer.members, epoch_milliseconds)
