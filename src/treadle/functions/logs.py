@@ -15,8 +15,9 @@ import logging
 import secrets
 import time
 from collections.abc import Sequence
+from io import FileIO
 from pathlib import Path
-from typing import Protocol, TextIO
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -105,7 +106,7 @@ class LogFiles:
     def __init__(self, folder: Path, file_bytes: int) -> None:
         self._folder = folder
         self._file_bytes = file_bytes
-        self._open: dict[str, TextIO] = {}
+        self._open: dict[str, FileIO] = {}
         self._failed = False
 
     def wrote(self, stream: LogStream, text: str) -> None:
@@ -114,8 +115,7 @@ class LogFiles:
     def write(self, name: str, text: str) -> None:
         try:
             file = self._open.get(name) or self._start(name)
-            file.write(unix_lines(text))
-            file.flush()
+            file.write(unix_lines(text).encode("utf-8", "replace"))
             if file.tell() > self._file_bytes:
                 self._rotate(name)
         except OSError as error:  # a full disk must not stop the functions
@@ -128,9 +128,9 @@ class LogFiles:
             file.close()
         self._open.clear()
 
-    def _start(self, name: str) -> TextIO:
+    def _start(self, name: str) -> FileIO:
         self._folder.mkdir(parents=True, exist_ok=True)
-        file = self._path(name).open("a", encoding="utf-8", errors="replace")
+        file = self._path(name).open("ab", buffering=0)  # what is written is to be there at once
         self._open[name] = file
         return file
 

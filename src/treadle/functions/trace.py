@@ -8,4 +8,5 @@ import time
 
 def new_trace_id() -> str:
     """A trace that nobody samples, as Lambda makes one for a caller that brings none."""
-    return f"Root=1-{int(time.time()):08x}-{secrets.token_hex(12)};Parent={secrets.token_hex(8)};Sampled=0"
+    random = secrets.token_hex(20)
+    return f"Root=1-{int(time.time()):08x}-{random[:24]};Parent={random[24:]};Sampled=0"

@@ -192,14 +192,15 @@ class Worker:
         assert self._poll is not None
         self.state, self._run, run.worker, run.begun = "busy", run, self, time.perf_counter()
         request = run.request
-        self._log.started(request.request_id)
         spent = 0.0
         if self._again and self._init_milliseconds is not None:
             spent, self._init_milliseconds = self._init_milliseconds / 1_000, None
             run.begun = self._began
-        self._expect(request.timeout_seconds - spent, request.timeout_seconds)
         poll, self._poll = self._poll, None
         poll.deliver(event_headers(request, spent), request.payload)
+        # Behind that, because the worker is at work meanwhile; what it writes is read later still.
+        self._log.started(request.request_id)
+        self._expect(request.timeout_seconds - spent, request.timeout_seconds)
 
     def abandon(self, run: Run) -> None:
         """Nobody waits for `run` any more: end the worker if it is still at it."""
