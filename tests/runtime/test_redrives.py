@@ -4,6 +4,7 @@ between."""
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -162,10 +163,10 @@ async def test_a_bug_leaves_it_as_it_was(world: World, monkeypatch: pytest.Monke
 async def test_a_journal_that_cannot_be_folded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     row = await ended(world, {"No": {"Type": "Fail"}})
 
-    async def journal(execution_id: int) -> Any:
-        return ()
+    async def journals(execution_ids: Sequence[int], most_bytes: int) -> Any:
+        return dict.fromkeys(execution_ids, ())
 
-    monkeypatch.setattr(world.store, "journal", journal)
+    monkeypatch.setattr(world.store, "journals", journals)
     with pytest.raises(IndexError):
         await world.runtime.redrive_execution(row, "once")
     monkeypatch.undo()

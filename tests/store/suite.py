@@ -27,6 +27,7 @@ from tests.store.job_suite import JobSuite
 from tests.store.layer_suite import LayerSuite
 from tests.store.machine_suite import ORDERS, MachineSuite, Reopen, removed
 from tests.store.map_run_suite import MapRunSuite
+from tests.store.retention_suite import RetentionSuite
 from treadle.store.contract import (
     AccessKey,
     Commit,
@@ -48,7 +49,9 @@ HOSTILE_TEXTS = [
 ]
 
 
-class StoreSuite(MachineSuite, FunctionSuite, LayerSuite, MapRunSuite, EventSourceSuite, JobSuite, DeliverySuite):
+class StoreSuite(
+    MachineSuite, FunctionSuite, LayerSuite, MapRunSuite, EventSourceSuite, JobSuite, DeliverySuite, RetentionSuite
+):
     # -- the database ---------------------------------------------------------------------------------------
 
     async def test_secret_stays(self, store: Store, reopen: Reopen) -> None:
@@ -428,6 +431,20 @@ class StoreSuite(MachineSuite, FunctionSuite, LayerSuite, MapRunSuite, EventSour
             notes = JournalEntry(0, 0, b"note")
             await store.commit([Commit(execution=made, entry=each), Commit(execution=made, entry=notes)])
         assert await store.journal_page(made.id, first, last) == [entries[n] for n in expected]
+
+    @pytest.mark.parametrize(("most_bytes", "fitting"), [(1, 1), (20, 1), (21, 2), (50, 2), (51, 4), (1_000, 4)])
+    async def test_journals_of_many(self, store: Store, most_bytes: int, fitting: int) -> None:
+        first, second, third, other = (execution(store, "orders") for _ in range(4))
+        entries = [JournalEntry(1, 3, b"a" * 20), JournalEntry(4, 4, b"b" * 30), JournalEntry(0, 0, b"c")]
+        await store.commit([created(second, entries[1]), created(first, entries[0]), created(other, entry(1, 2))])
+        await store.commit([created(third, entries[1]), Commit(execution=third, entry=entries[2])])
+        asked = [first.id, second.id, 7_777, third.id]
+        journals = {first.id: entries[:1], second.id: entries[1:2], 7_777: [], third.id: entries[1:]}
+        answer = await store.journals(asked, most_bytes)
+        assert answer == {number: journals[number] for number in asked[:fitting]}
+
+    async def test_no_journals(self, store: Store) -> None:
+        assert await store.journals([], 100) == {}
 
     async def test_readers_see_whole_batches_while_others_are_written(self, store: Store) -> None:
         left, right = execution(store, "orders"), execution(store, "orders")

@@ -212,10 +212,19 @@ def test_no_statement_walks_a_whole_table(name: str) -> None:
         "delivery_targets": ["SCAN found", "SCAN found"],
         # Counted for whoever asks how much waits, without reading any of it.
         "delivery_count": ["SCAN delivery USING COVERING INDEX delivery_due"],
+        # The machines that there ever were, and the four ways to end.
+        "executions_expired": ["SCAN a", "SCAN s"],
+        # What is left to be removed.
+        "removals": ["SCAN r"],
         # An entry of nothing but notes has no place among the event ids, so a journal is sorted.
         "journal": ["USE TEMP B-TREE FOR ORDER BY"],
+        "journals": ["USE TEMP B-TREE FOR ORDER BY"],
     }
-    walks = [step for step in plan if step.startswith(("SCAN", "USE TEMP")) and "CONSTANT" not in step]
+    # Going through a list of values that the statement is given is no walk through a table.
+    harmless = ("CONSTANT", "SCAN json_each ")
+    walks = [
+        step for step in plan if step.startswith(("SCAN", "USE TEMP")) and not any(each in step for each in harmless)
+    ]
     assert walks == allowed.get(name, [])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -17,7 +17,7 @@ from treadle.engine.history import HistoryEvent, decode_events
 from treadle.runtime.bugs import CAUSE, ERROR, last_words
 from treadle.runtime.machines import Machines
 from treadle.runtime.resident import Resident, Step, new_execution, row_of
-from treadle.store.contract import ExecutionRow, Store, StoreUnavailable, StoreUnusable
+from treadle.store.contract import ExecutionRow, JournalEntry, Store, StoreUnavailable, StoreUnusable
 
 _log = logging.getLogger(__name__)
 
@@ -27,11 +27,12 @@ class Folding:
         self._store = store
         self._machines = machines
         self._outside = outside
+        self._last_state = "", ""
+        """A map run, and the name of its state."""
 
-    async def fold(self, row: ExecutionRow) -> Execution:
-        """The execution as it stands in the store. Raises whatever a journal that cannot be folded leads to."""
-        entries = await self._store.journal(row.id)
-        return await self.fold_events(row, [event for entry in entries for event in decode_events(entry.events)])
+    async def fold(self, row: ExecutionRow, journal: Iterable[JournalEntry]) -> Execution:
+        """The execution as it stands by its journal. Raises whatever one that cannot be folded leads to."""
+        return await self.fold_events(row, [event for entry in journal for event in decode_events(entry.events)])
 
     async def fold_events(self, row: ExecutionRow, events: Sequence[HistoryEvent]) -> Execution:
         """The same for an execution with this row and these events."""
@@ -49,11 +50,16 @@ class Folding:
         return execution
 
     async def _state(self, map_run_arn: str) -> str:
-        """The name of the Map state whose processor the children of this map run carry out."""
-        run = await self._store.map_run_get(map_run_arn)
-        if run is None:
-            raise LookupError(f"{map_run_arn} is not in the store")
-        return run.state
+        """The name of the Map state whose processor the children of this map run carry out. Those of one run are folded
+        one after the other, so that the last answer serves most of them."""
+        arn, state = self._last_state
+        if arn != map_run_arn:
+            run = await self._store.map_run_get(map_run_arn)
+            if run is None:
+                raise LookupError(f"{map_run_arn} is not in the store")
+            state = run.state
+            self._last_state = map_run_arn, state
+        return state
 
     async def failed_step(self, resident: Resident, now: int) -> Step:
         """How an execution ends that a bug keeps from going on. What is in memory of it counts for nothing."""
@@ -61,7 +67,7 @@ class Folding:
         if not (resident.stored and resident.created):
             return last_words(resident, 0, role_arn, now)
         try:
-            execution = await self.fold(resident.row)
+            execution = await self.fold(resident.row, await self._store.journal(resident.row.id))
             outcome = fail(execution, ERROR, CAUSE, now)
             row = row_of(resident.row, execution, more=False)
             return Step(resident, row, outcome.events, outcome.commands, False)

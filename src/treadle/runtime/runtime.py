@@ -24,17 +24,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 from treadle.clock import Clock
 from treadle.datasets.contract import Datasets
 from treadle.document import Document
-from treadle.engine.fold import hear_all, open_tasks
+from treadle.engine.execution import Execution
 from treadle.engine.signals import (
     CancelTask,
     Command,
     Redrive,
+    RunMap,
+    RunTask,
     Signal,
     Start,
     Stop,
@@ -53,6 +55,7 @@ from treadle.runtime.deletions import Deletions
 from treadle.runtime.ends import Ends
 from treadle.runtime.errors import ExecutionExists, RuntimeClosed, TaskMissing, TaskOver, TaskTokenInvalid
 from treadle.runtime.folding import Folding
+from treadle.runtime.loading import Loading
 from treadle.runtime.machines import Machines
 from treadle.runtime.map_runs import MapRuns
 from treadle.runtime.offshoots import Offshoots
@@ -107,14 +110,17 @@ class Runtime:
         self._calls: TaskCalls
         self.watchers = Watchers()
         self.ends = Ends(store)
-        self._folding = Folding(store, self.machines, self._outside)
-        self.offshoots = Offshoots(store, self.machines, self._folding, clock, self._load_soon)
         self._residents: dict[int, Resident] = {}
+        self._folding = Folding(store, self.machines, self._outside)
+        self._loading = Loading(
+            store, self._folding, clock, self._residents, self._under_way, self._arrived, self._refused_by_fold
+        )
+        self.offshoots = Offshoots(store, self.machines, self._folding, clock, self._loading.soon)
         self.deletions = Deletions(self.machines, self._residents, self._under_way.spawn)
         self._queue: list[Resident] = []
         self._timers = Timers(clock)
-        self._scans = Scans(store, clock, self._timers, self._under_way, self._load_all)
-        children = Children(self._residents, self._signal, self._load_soon, self._outside)
+        self._scans = Scans(store, clock, self._timers, self._under_way, self._loading.all)
+        children = Children(self._residents, self._signal, self._loading.soon, self._outside)
         self.map_runs = MapRuns(store, clock, limits, children, self._under_way, datasets)
         self._closed: Exception | None = None
         """Why nothing is taken any more."""
@@ -131,7 +137,7 @@ class Runtime:
 
     async def _take_up(self, shards: Collection[int] | None = None) -> None:
         """Let the executions of these shards (None: of all) go on."""
-        await load_in_flight(self._store, self._load_all, shards)
+        await load_in_flight(self._store, self._loading.all, shards)
         await self.map_runs.resume(shards)
         await self._scans.scan()
 
@@ -205,7 +211,7 @@ class Runtime:
         if row.stopped is not None:
             return row.stopped
         self._check_open()
-        resident = self._residents.get(row.id) or self._load_soon(row)
+        resident = self._residents.get(row.id) or self._loading.soon(row)
         self._signal(resident, Stop(error, cause))
         ended = await self.ends.of(row.id)
         return ended.started if ended.stopped is None else ended.stopped
@@ -214,7 +220,7 @@ class Runtime:
         """Whether it was redriven, which is on disk then. False: it runs, or is only just about to be dropped from
         memory; whoever asks looks at its row again. Raises Conflict if its machine is being deleted or gone."""
         self._check_open()
-        resident = self._residents.get(row.id) or self._load_soon(row)
+        resident = self._residents.get(row.id) or self._loading.soon(row)
         return await self._deliver(resident, Redrive(), client_token, answering)
 
     async def answer_task(
@@ -233,7 +239,7 @@ class Runtime:
                 raise TaskMissing
             if row.status != "RUNNING":
                 raise TaskOver
-            resident = self._residents.get(row.id) or self._load_soon(row)
+            resident = self._residents.get(row.id) or self._loading.soon(row)
         if not await self._deliver(resident, answer(named.attempt), answering=answering):
             raise TaskOver
 
@@ -433,32 +439,8 @@ class Runtime:
 
     # -- loading ---------------------------------------------------------------------------------------------
 
-    async def _load_all(self, rows: list[ExecutionRow]) -> None:
-        missing = [row for row in rows if row.id not in self._residents]
-        await asyncio.gather(*(self._load(self._arriving(row)) for row in missing))
-
-    def _load_soon(self, row: ExecutionRow) -> Resident:
-        resident = self._arriving(row)
-        self._under_way.spawn(self._load(resident))
-        return resident
-
-    def _arriving(self, row: ExecutionRow) -> Resident:
-        resident = Resident(row, None, stored=True)
-        resident.created = resident.busy = True
-        self._residents[row.id] = resident
-        return resident
-
-    async def _load(self, resident: Resident) -> None:
-        """Bring an execution into memory, and let it go on: its open tasks are carried out (again)."""
-        try:
-            execution = await self._folding.fold(resident.row)
-            hear_all(execution, self._clock.now())
-            commands = open_tasks(execution)
-        except (StoreUnavailable, StoreUnusable):
-            raise
-        except Exception as error:
-            await self._refused_by_fold(resident, error)
-            return
+    def _arrived(self, resident: Resident, execution: Execution, tasks: Sequence[RunTask | RunMap]) -> None:
+        """It has been loaded: let it go on, and carry out (again) the tasks that were in flight."""
         if resident.forsaken:
             return
         resident.execution = execution
@@ -469,10 +451,11 @@ class Runtime:
         elif execution.status != "RUNNING":  # it ended after the caller had read its row
             self._finish(resident)
         elif self._closed is None:
-            for command in () if self._holds_back(resident) else commands:
+            for command in () if self._holds_back(resident) else tasks:
                 self._calls.run(resident, command, again=True)
-            resident.signals.insert(0, Received(Start()))  # it may have given up its turn
-            self._enqueue(resident)
+            if execution.ready:  # it had given up its turn
+                resident.signals.insert(0, Received(Start()))
+            self._settle(resident)
 
     async def _refused_by_fold(self, resident: Resident, error: Exception) -> None:
         """An execution whose journal cannot be folded fails, unless it had ended anyway."""

@@ -434,10 +434,33 @@ class Store(FunctionStore, LayerStore, MapRunStore, EventSourceStore, JobStore, 
         """The whole journal, in order: what the fold reads."""
         ...
 
+    async def journals(self, execution_ids: Sequence[int], most_bytes: int) -> Mapping[int, Sequence[JournalEntry]]:
+        """The whole journals of the first of these executions: of as many, but at least one, as have less than
+        `most_bytes` of events before the last of them."""
+        ...
+
     async def journal_page(self, execution_id: int, first_event: int, last_event: int) -> Sequence[JournalEntry]:
         """The entries that hold any event with an id from `first_event` to `last_event`, in order."""
         ...
 
     async def journal_last_event(self, execution_id: int) -> int:
         """The id of the execution's last history event, 0 if it has none: where a reverse page begins."""
+        ...
+
+    # -- retention -----------------------------------------------------------------------------------------
+
+    async def executions_expired(self, before: int, limit: int) -> Sequence[int]:
+        """Ids of executions that ended before this time, at most `limit`, in any order; not those of which a map run
+        is RUNNING, and no children: these go with the map run."""
+        ...
+
+    async def executions_remove(self, ids: Collection[int], before: int) -> None:
+        """Remove those of these executions that `executions_expired` would still name. They are not there any more,
+        and their ARNs can be taken again; their ids are never given again."""
+        ...
+
+    async def remains_remove(self, limit: int) -> bool:
+        """Remove about `limit` rows, at most, of what removed executions left behind: their journals, their map runs
+        and the children of these, and revisions that nothing was started with any more and whose machine is gone.
+        Whether there is more."""
         ...

@@ -3,7 +3,10 @@ what there is most of."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import itertools
+from collections.abc import Collection, Mapping, Sequence
+
+import msgspec
 
 from treadle.store.contract import ExecutionFilter, ExecutionRow, JournalEntry, RedriveRecord
 from treadle.store.sql.session import FIRST, LAST, SqlStore, struct_of
@@ -58,6 +61,15 @@ class ExecutionTables(SqlStore):
         rows = await self.read("journal", execution_id=execution_id)
         return [JournalEntry(*row) for row in rows]
 
+    async def journals(self, execution_ids: Sequence[int], most_bytes: int) -> Mapping[int, Sequence[JournalEntry]]:
+        sizes: dict[int, int] = dict(await self.read("journal_sizes", execution_ids=_json(execution_ids)))
+        before = itertools.accumulate((sizes.get(number, 0) for number in execution_ids), initial=0)
+        fitting = [number for number, size in zip(execution_ids, before, strict=False) if size < most_bytes]
+        journals: dict[int, list[JournalEntry]] = {number: [] for number in fitting}
+        for number, *entry in await self.read("journals", execution_ids=_json(fitting)):
+            journals[number].append(JournalEntry(*entry))
+        return journals
+
     async def journal_page(self, execution_id: int, first_event: int, last_event: int) -> Sequence[JournalEntry]:
         rows = await self.read(
             "journal_page", execution_id=execution_id, first_event=max(first_event, 1), last_event=last_event
@@ -67,3 +79,8 @@ class ExecutionTables(SqlStore):
     async def journal_last_event(self, execution_id: int) -> int:
         ((last,),) = await self.read("journal_last_event", execution_id=execution_id)
         return int(last)
+
+
+def _json(numbers: Sequence[int]) -> str:
+    """How a statement is given a list."""
+    return msgspec.json.encode(numbers).decode()

@@ -104,6 +104,16 @@ LIMIT :limit;
 -- name: journal
 SELECT first_event, last_event, events FROM journal WHERE execution_id = :execution_id ORDER BY seq;
 
+-- name: journal_sizes
+SELECT execution_id, sum(length(events)) FROM journal
+WHERE execution_id IN (SELECT value FROM json_each(:execution_ids))
+GROUP BY execution_id;
+
+-- name: journals
+SELECT execution_id, first_event, last_event, events FROM journal
+WHERE execution_id IN (SELECT value FROM json_each(:execution_ids))
+ORDER BY seq;
+
 -- name: journal_page
 -- The last entry of the page is the first one that ends at `last_event` or behind it.
 SELECT first_event, last_event, events FROM journal
