@@ -12,6 +12,7 @@ from treadle.store.sql.jobs import JobTables
 from treadle.store.sql.layers import LayerTables
 from treadle.store.sql.machines import MachineTables
 from treadle.store.sql.map_runs import MapRunTables
+from treadle.store.sql.retention import RetentionTables
 
 
 class SqlTables(
@@ -22,6 +23,7 @@ class SqlTables(
     LayerTables,
     MapRunTables,
     ExecutionTables,
+    RetentionTables,
     EventSourceTables,
     JobTables,
     DeliveryTables,

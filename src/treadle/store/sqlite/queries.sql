@@ -5,7 +5,8 @@
 INSERT INTO meta (id, secret) VALUES (1, :secret);
 
 -- name: execution_last_id
-SELECT coalesce(max(id), 0) FROM execution;
+-- Of those that are there, and those that were removed.
+SELECT max(coalesce((SELECT max(id) FROM execution), 0), coalesce((SELECT max(id) FROM removed_last), 0));
 
 -- name: execution_insert
 -- Not for a machine that is gone, although revisions outlive it.

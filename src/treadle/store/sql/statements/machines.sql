@@ -17,7 +17,8 @@ WHERE r.id = :id;
 -- Of a machine that is gone: the revisions that no execution was started with.
 DELETE FROM revision
 WHERE machine = (SELECT key FROM machine_arn WHERE arn = :arn)
-    AND NOT EXISTS (SELECT 1 FROM execution WHERE execution.revision = revision.key AND map_run IS NULL);
+    AND NOT EXISTS (SELECT 1 FROM execution WHERE execution.revision = revision.key AND map_run IS NULL)
+    AND NOT EXISTS (SELECT 1 FROM map_run WHERE map_run.revision = revision.key);
 
 -- name: machine_insert
 INSERT INTO machine (arn, name, type, status, created, revision)
