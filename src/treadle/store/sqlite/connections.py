@@ -65,14 +65,14 @@ class Connections(SqlStore):
         return self._database
 
     async def write(self, job: Job[_T], weight: int = 1) -> _T:
-        answers: list[_T] = []
-        await self.submit(lambda connection: answers.append(_finish(job(_Session(connection)))), weight)
-        return answers[0]
+        answer: _T = await self.submit(lambda connection: _finish(job(_Session(connection))), weight)
+        return answer
 
-    async def submit(self, job: ConnectionJob, rows: int = 1) -> None:
-        """Carry out `job`, which writes for about `rows` executions, in a transaction; it is on disk then."""
+    def submit(self, job: ConnectionJob, rows: int = 1) -> asyncio.Future[Any]:
+        """Carry out `job`, which writes for about `rows` executions, in a transaction; done with what it returns once
+        that is on disk."""
         self._usable()
-        await self._writer.submit(job, rows)
+        return self._writer.submit(job, rows)
 
     async def read(self, name: str, /, **values: Value) -> list[Row]:
         database = self._usable()

@@ -8,14 +8,20 @@ INSERT INTO meta (id, secret) VALUES (1, :secret);
 -- Of those that are there, and those that were removed.
 SELECT max(coalesce((SELECT max(id) FROM execution), 0), coalesce((SELECT max(id) FROM removed_last), 0));
 
--- name: execution_insert
--- Not for a machine that is gone, although revisions outlive it.
-INSERT INTO execution (
-    id, arn, name, machine, revision, status, started, stopped, wake, trace_header, version, alias, error, cause, output
-)
-SELECT ?1, ?2, ?3, r.machine, r.key, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14
+-- name: revision_keys
+-- Not of a machine that is gone, although revisions outlive it.
+SELECT r.machine, r.key
 FROM revision AS r JOIN machine_arn AS a ON a.key = r.machine JOIN machine AS m ON m.arn = a.arn
-WHERE r.id = ?4;
+WHERE r.id = :id;
+
+-- name: execution_insert
+INSERT INTO execution (
+    id, arn, name, status, started, stopped, wake, trace_header, version, alias, error, cause, output, machine, revision
+)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: executions_opened
+UPDATE meta SET executions_open = executions_open + :count;
 
 -- name: execution_input_insert
 INSERT INTO execution_input (execution_id, input) VALUES (?, ?);

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 from treadle.store.contract import Commit, Conflict, ExecutionRow
 from treadle.store.sql.store import SqlTables
 from treadle.store.sqlite.connections import Connections
 from treadle.store.sqlite.sql import STATEMENTS
 
+_Keys = dict[str | None, Any]
+"""The keys by which the database knows a revision or a map run: None if it does not."""
+
 _created = attrgetter(
-    *("id", "arn", "name", "revision_id", "status", "started", "stopped", "wake"),
+    *("id", "arn", "name", "status", "started", "stopped", "wake"),
     *("trace_header", "version", "alias", "error", "cause", "output"),
 )
 _input = attrgetter("id", "input")
@@ -53,16 +57,9 @@ class SqliteStore(SqlTables, Connections):
 
 
 def _write_commits(connection: sqlite3.Connection, commits: Sequence[Commit]) -> None:
-    children = [commit.execution for commit in commits if commit.created and commit.execution.map_run is not None]
-    if children:
-        _write_children(connection, children)
-    created = [commit.execution for commit in commits if commit.created and commit.execution.map_run is None]
+    created = [commit.execution for commit in commits if commit.created]
     if created:
-        cursor = connection.executemany(STATEMENTS["execution_insert"], map(_created, created))
-        if cursor.rowcount != len(created):
-            raise Conflict("the machine that an execution was to run is gone")
-    if created or children:
-        connection.executemany(STATEMENTS["execution_input_insert"], map(_input, created + children))
+        _write_created(connection, created)
     redriven = [
         (commit.execution.id, commit.execution.redrives, commit.redrive.client_token, commit.redrive.redriven)
         for commit in commits
@@ -87,11 +84,28 @@ def _write_commits(connection: sqlite3.Connection, commits: Sequence[Commit]) ->
     )
 
 
-def _write_children(connection: sqlite3.Connection, children: Sequence[ExecutionRow]) -> None:
-    """Create executions of map runs; their inputs are written with those of the others."""
-    arns = {child.map_run for child in children}
-    keys = {arn: connection.execute(STATEMENTS["map_run_keys"], {"arn": arn}).fetchone() for arn in arns}
-    if None in keys.values():
-        raise Conflict("the map run that was to start an execution is not there")
-    rows = [(*_created_child(child), *keys[child.map_run]) for child in children]
-    connection.executemany(STATEMENTS["child_insert"], rows)
+def _write_created(connection: sqlite3.Connection, created: Sequence[ExecutionRow]) -> None:
+    """The keys that many of them share are looked up once, and not by each INSERT. Those that are RUNNING are counted
+    here, and not by a trigger, which would make SQLite keep a copy of every page that an INSERT changes."""
+    children = [row for row in created if row.map_run is not None]
+    if children:
+        keys = _keys(connection, "map_run_keys", "arn", {row.map_run for row in children})
+        if None in keys.values():
+            raise Conflict("the map run that was to start an execution is not there")
+        rows = [(*_created_child(row), *keys[row.map_run]) for row in children]
+        connection.executemany(STATEMENTS["child_insert"], rows)
+    others = [row for row in created if row.map_run is None] if children else created
+    if others:
+        keys = _keys(connection, "revision_keys", "id", {row.revision_id for row in others})
+        if None in keys.values():
+            raise Conflict("the machine that an execution was to run is gone")
+        rows = [(*_created(row), *keys[row.revision_id]) for row in others]
+        connection.executemany(STATEMENTS["execution_insert"], rows)
+    connection.executemany(STATEMENTS["execution_input_insert"], map(_input, created))
+    opened = sum(row.status == "RUNNING" for row in created)
+    if opened:
+        connection.execute(STATEMENTS["executions_opened"], {"count": opened})
+
+
+def _keys(connection: sqlite3.Connection, statement: str, column: str, values: Collection[str | None]) -> _Keys:
+    return {value: connection.execute(STATEMENTS[statement], {column: value}).fetchone() for value in values}

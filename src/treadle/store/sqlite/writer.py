@@ -10,8 +10,12 @@ back from a busy event loop, which can take milliseconds each time: measured on 
 took seconds from another thread. Written here, a row takes a few microseconds. A job that writes megabytes (an archive
 with code takes tenths of a second) is the exception: it gets a round of its own, all of it on the writer's thread.
 
-Each job has a savepoint, so one that fails (a Conflict, a bug in it) leaves no trace and does not hurt the
-others of its group. It is told only after the commit: the row that it ran into may belong to the same group.
+A job that fails (a Conflict, a bug in it) leaves no trace and does not hurt the others of its group. Few ever do, and
+a savepoint for each job costs a third of what the rows cost, because SQLite then copies every page before it is
+changed. So a group is run without savepoints first. If a job fails, all of it is rolled back, and the same jobs are
+run anew, each behind a savepoint. Nothing but its outcome may come of a job, therefore: it is called twice at times.
+It is answered only after the commit: the row that it ran into may belong to the same group.
+
 Trouble with the file ends the writer: that round and all that is queued fail, and nothing more is taken.
 """
 
@@ -21,15 +25,16 @@ import asyncio
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any
 
 from treadle.store.contract import StoreUnusable
 from treadle.store.sql.session import LARGE
 from treadle.store.sqlite.database import Database
 from treadle.store.sqlite.errors import is_busy, translate
 
-ConnectionJob = Callable[[sqlite3.Connection], object]
-_Outcome = tuple[asyncio.Future[None], Exception | None]
+ConnectionJob = Callable[[sqlite3.Connection], Any]
 
 _ROUND_ROWS = 2_000
 """Executions that one round writes before it commits: bounds how long the event loop is kept."""
@@ -39,21 +44,44 @@ _BUSY_PAUSE_SECONDS = 0.01
 """How often, and after which pause, to ask again for a lock that another program holds for a moment."""
 
 
+class _Queued:
+    """A job in the queue, and then what came of it."""
+
+    __slots__ = ("apart", "failure", "future", "job", "result", "rows")
+
+    def __init__(self, job: ConnectionJob, rows: int, future: asyncio.Future[Any]) -> None:
+        self.job = job
+        self.rows = rows
+        self.future = future
+        self.apart = False
+        """One of its group has failed: it is run behind a savepoint."""
+        self.result: Any = None
+        self.failure: Exception | None = None
+
+    def answer(self) -> None:
+        if self.future.done():  # Its caller was cancelled. What it wrote stands.
+            return
+        if self.failure is None:
+            self.future.set_result(self.result)
+        else:
+            self.future.set_exception(self.failure)
+
+
 class GroupWriter:
     """Writes jobs in the order in which they come. Belongs to one event loop."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._loop = asyncio.get_running_loop()
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="treadle-commit")
-        self._queue: deque[tuple[ConnectionJob, int, asyncio.Future[None]]] = deque()
+        self._thread = _CommitThread(self._loop)
+        self._queue: deque[_Queued] = deque()
         self._writing = False
 
-    def submit(self, job: ConnectionJob, rows: int = 1) -> asyncio.Future[None]:
-        """Queue `job`, which writes for about `rows` executions (LARGE: megabytes); done once what it wrote is on
-        disk."""
-        future: asyncio.Future[None] = self._loop.create_future()
-        self._queue.append((job, rows, future))
+    def submit(self, job: ConnectionJob, rows: int = 1) -> asyncio.Future[Any]:
+        """Queue `job`, which writes for about `rows` executions (LARGE: megabytes); done with its result once what it
+        wrote is on disk."""
+        future: asyncio.Future[Any] = self._loop.create_future()
+        self._queue.append(_Queued(job, rows, future))
         if not self._writing:
             # What else is submitted in this turn of the event loop joins the round.
             self._writing = True
@@ -62,90 +90,134 @@ class GroupWriter:
 
     def stop(self) -> None:
         """Let the thread end. The queue must be empty."""
-        self._thread.shutdown()
+        self._thread.stop()
 
     def _round(self, attempt: int) -> None:
-        connection = self._database.writer
-        group: list[_Outcome] = []
         try:
-            connection.execute("BEGIN IMMEDIATE")
+            self._database.writer.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
             if is_busy(error) and attempt < _BUSY_ATTEMPTS:
                 self._loop.call_later(_BUSY_PAUSE_SECONDS, self._round, attempt + 1)
             else:
-                self._end(group, error)
+                self._end((), error)
             return
-        rows = 0
-        if self._queue and self._queue[0][1] == LARGE:
-            job, _, future = self._queue.popleft()
-            written = self._loop.run_in_executor(self._thread, self._run_and_commit, job)
-            written.add_done_callback(lambda done: self._end_large(future, done))
+        group = self._next_group()
+        if len(group) == 1 and group[0].rows == LARGE:
+            self._thread.carry_out(lambda: self._write_and_commit(group), lambda error: self._end(group, error))
             return
-        while self._queue and rows < _ROUND_ROWS and self._queue[0][1] != LARGE:
-            job, weight, future = self._queue.popleft()
-            rows += weight
-            failure = self._run(job)
-            group.append((future, failure))
-            if isinstance(failure, StoreUnusable):
-                self._end(group, failure)
-                return
-        committed = self._loop.run_in_executor(self._thread, self._commit)
-        committed.add_done_callback(lambda done: self._end(group, done.exception()))
+        try:
+            written = self._write(group)
+        except Exception as error:
+            self._end(group, error)
+            return
+        if written:
+            self._thread.carry_out(self._commit, lambda error: self._end(group, error))
+        else:
+            self._queue.extendleft(reversed(group))
+            self._round(0)
 
-    def _run(self, job: ConnectionJob) -> Exception | None:
+    def _next_group(self) -> list[_Queued]:
+        queue, rows = self._queue, 0
+        group: list[_Queued] = []
+        while queue and rows < _ROUND_ROWS and (not group or queue[0].rows != LARGE):
+            group.append(queue.popleft())
+            rows += group[-1].rows
+            if group[-1].rows == LARGE:
+                break
+        return group
+
+    def _write(self, group: Sequence[_Queued]) -> bool:
+        """Run the jobs. False: one failed, none of it is written, and they are to be run apart. Raises
+        StoreUnusable."""
         connection = self._database.writer
         try:
-            connection.execute("SAVEPOINT job")
-            try:
-                job(connection)
-            except BaseException:
-                # A full disk has rolled the whole transaction back already.
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK TO job")
+            for each in group:
+                if each.apart:
+                    self._write_apart(each)
+                else:
+                    each.result = each.job(connection)
+        except BaseException as error:
+            # A full disk has rolled it back already.
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            if not isinstance(error, Exception):
                 raise
-            finally:
-                if connection.in_transaction:
-                    connection.execute("RELEASE job")
+            known = translate(error, self._database.path)
+            if isinstance(known, StoreUnusable):
+                raise known from error
+            for each in group:
+                each.apart = True
+            return False
+        return True
+
+    def _write_apart(self, each: _Queued) -> None:
+        """Raises StoreUnusable."""
+        connection = self._database.writer
+        connection.execute("SAVEPOINT job")
+        try:
+            each.result = each.job(connection)
         except Exception as error:
-            return translate(error, self._database.path)
-        return None
+            known = translate(error, self._database.path)
+            if isinstance(known, StoreUnusable):
+                raise known from error
+            connection.execute("ROLLBACK TO job")
+            each.failure = known
+        connection.execute("RELEASE job")
 
-    def _run_and_commit(self, job: ConnectionJob) -> Exception | None:
-        failure = self._run(job)
-        if not isinstance(failure, StoreUnusable):
-            self._commit()
-        return failure
-
-    def _end_large(self, future: asyncio.Future[None], done: asyncio.Future[Exception | None]) -> None:
-        trouble = done.exception()
-        failure = None if trouble is not None else done.result()
-        self._end([(future, failure)], failure if isinstance(failure, StoreUnusable) else trouble)
+    def _write_and_commit(self, group: Sequence[_Queued]) -> None:
+        """On the writer's thread, a single job."""
+        for each in group:
+            each.apart = True
+        self._write(group)
+        self._commit()
 
     def _commit(self) -> None:
         self._database.check_in_place()
         self._database.writer.execute("COMMIT")
 
-    def _end(self, group: Sequence[_Outcome], trouble: BaseException | None) -> None:
+    def _end(self, group: Sequence[_Queued], trouble: BaseException | None) -> None:
         """Answer the group and begin the next round; or, if nothing can be written any more, refuse all."""
         if trouble is None:
-            for future, error in group:
-                _answer(future, error)
+            for each in group:
+                each.answer()
             self._writing = bool(self._queue)
             if self._writing:
                 self._round(0)
             return
         reason = str(self._database.fail(trouble))
-        refused = [future for future, _ in group] + [future for _, _, future in self._queue]
+        refused = [*group, *self._queue]
         self._queue.clear()
         self._writing = False
-        for future in refused:
-            _answer(future, StoreUnusable(reason))
+        for each in refused:
+            each.failure = StoreUnusable(reason)
+            each.answer()
 
 
-def _answer(future: asyncio.Future[None], error: Exception | None) -> None:
-    if future.done():  # Its caller was cancelled. What it wrote stands.
-        return
-    if error is None:
-        future.set_result(None)
-    else:
-        future.set_exception(error)
+class _CommitThread:
+    """One thread that does what it is told, one thing after another, and tells the event loop of each. An executor
+    takes three times as long to hand a thing over and back."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._work: SimpleQueue[tuple[Callable[[], object], Callable[[BaseException | None], None]] | None]
+        self._work = SimpleQueue()
+        self._thread = Thread(target=self._run, name="treadle-commit", daemon=True)
+        self._thread.start()
+
+    def carry_out(self, work: Callable[[], object], done: Callable[[BaseException | None], None]) -> None:
+        """`done` is called on the event loop, with what `work` raised."""
+        self._work.put((work, done))
+
+    def stop(self) -> None:
+        self._work.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (next_one := self._work.get()) is not None:
+            work, done = next_one
+            failure: BaseException | None = None
+            try:
+                work()
+            except BaseException as error:
+                failure = error
+            self._loop.call_soon_threadsafe(done, failure)
