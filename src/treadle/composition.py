@@ -54,6 +54,7 @@ from treadle.listening import ServerError
 from treadle.neighbours.directory import Neighbours
 from treadle.neighbours.moto.emulator import Moto, MotoOptions
 from treadle.neighbours.web import Web
+from treadle.runtime.retention import Retention
 from treadle.runtime.runtime import Runtime
 from treadle.runtime.trials import Trials
 from treadle.store.contract import Store
@@ -136,7 +137,7 @@ async def compose(plan: Plan) -> House:
     workflows = await _workflows(plan, ground, work)
     lambda_ = await _lambda(plan, ground, functions, outside, workflows)
     _connect(plan, work, workflows, lambda_)
-    await _begin(plan, work, workflows, lambda_)
+    await _begin(plan, ground, work, workflows, lambda_)
     administrator = ground.keyring.own(plan.settings.account_id, "administrator")
     return House(
         door=await _door(plan, ground, functions, outside, work, workflows, lambda_),
@@ -380,12 +381,16 @@ def _connect(plan: Plan, work: _Work, workflows: _Workflows, lambda_: _Lambda) -
     work.tasks.connect(workflows.in_process, lambda_.events, FunctionsInProcess(lambda_.service, plan.local_url))
 
 
-async def _begin(plan: Plan, work: _Work, workflows: _Workflows, lambda_: _Lambda) -> None:
+async def _begin(plan: Plan, ground: _Ground, work: _Work, workflows: _Workflows, lambda_: _Lambda) -> None:
     """What is on disk goes on: executions first, because deliveries may start others."""
     # Below the runtime, which cancels its tasks: only then can they be waited for.
     plan.parts.push_async_callback(work.tasks.ended)
     await workflows.runtime.start()
     plan.parts.push_async_callback(workflows.runtime.close)
+    if plan.settings.retention_days:
+        retention = Retention(ground.store, ground.clock, plan.settings.retention_days, plan.limits, plan.on_failure)
+        plan.parts.push_async_callback(retention.close)
+        retention.start()
     await lambda_.deliveries.start()
     plan.parts.push_async_callback(lambda_.deliveries.close)
     plan.parts.push_async_callback(lambda_.sources.close)

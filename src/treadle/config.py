@@ -52,6 +52,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     account_id: str = "000000000000"
     region: str = "us-east-1"
     """Of requests that are not signed for a region."""
+    retention_days: int = 90
+    """How long an execution is kept after its end. 0: for ever."""
     log_level: str = "warning"
     verbose: bool = False
     """The output of functions goes to the terminal, too."""
@@ -117,6 +119,12 @@ class Setting(msgspec.Struct, frozen=True):
 def _port(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > 65_535:
         raise ValueError("a port from 0 to 65535 (0: any free one)")
+    return int(text)
+
+
+def _days(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,5}", text):
+        raise ValueError("a number of days (0: for ever)")
     return int(text)
 
 
@@ -198,6 +206,13 @@ SETTINGS = (
         _text(r"[a-z]{2}(-[a-z]+)+-[0-9]{1,2}", "a region such as us-west-2"),
         "NAME",
         "Region of requests that are not signed for one.",
+    ),
+    Setting(
+        "retention_days",
+        "--retention-days",
+        _days,
+        "N",
+        "Days for which an execution is kept after its end; 0 keeps all for ever.",
     ),
     Setting(
         "log_level",

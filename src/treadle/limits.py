@@ -63,6 +63,18 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     name_characters: int = 80
     """Name of a state machine, an execution or an activity."""
 
+    # -- nodes on one database (bounds of ours) --------------------------------------------------------------------
+
+    node_look_milliseconds: int = 1_000
+    """How often a node looks who is there, and after what notices did not tell of."""
+    node_silence_seconds: int = 10
+    """A node from which the database has not heard for so long loses its shards."""
+    node_answer_seconds: int = 30
+    """How long a node waits for the one that runs an execution; then the request may be made again."""
+    shard_drain_seconds: int = 20
+    """How long a shard that is let go of waits for the tasks of its executions; what has not ended then is begun again
+    by the next holder."""
+
     # -- definitions (AWS's; the depth, and how they are checked, are ours) ----------------------------------------
 
     definition_bytes: int = 1_048_576
@@ -123,6 +135,15 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """State machines that are remembered as they were last read."""
     programs_cached: int = 1_000
     """Compiled definitions that are kept: those used last."""
+
+    # -- retention: how executions leave the database that ended long ago (bounds of ours) -------------------------
+
+    retention_pass_seconds: int = 600
+    """From one search for executions that ended too long ago to the next."""
+    retention_executions: int = 100
+    """Executions that are removed in one transaction, without what they leave behind."""
+    retention_rows: int = 500
+    """Rows of what they leave behind (journals, children of map runs) that are removed in one transaction."""
 
     # -- Distributed Map (AWS's) -----------------------------------------------------------------------------------
 
