@@ -50,12 +50,13 @@ CREATE TABLE machine_tag (
 
 -- Small columns first: a listing then never walks the pages of a large output. The input stands apart, so that
 -- an update, which writes the whole row anew, does not write it again.
+-- The revision is no foreign key: whenever a revision goes, SQLite would look through all executions.
 CREATE TABLE execution (
     id INTEGER PRIMARY KEY,
     arn TEXT NOT NULL UNIQUE,
     name TEXT NOT NULL,
     machine INTEGER NOT NULL,
-    revision INTEGER NOT NULL REFERENCES revision (key),
+    revision INTEGER NOT NULL,
     status TEXT NOT NULL,
     started INTEGER NOT NULL,
     stopped INTEGER,
