@@ -15,6 +15,8 @@ from bench.workloads import (
     integrations,
     latency,
     maps,
+    population,
+    recovery,
     throughput,
 )
 
@@ -33,9 +35,14 @@ WORKLOADS: dict[str, Workload] = {
     "w3": Workload(latency.w3, aimed=True),
     "w4": Workload(latency.w4, aimed=True),
     "w5": Workload(integrations.w5, aimed=True),
+    "w6": Workload(recovery.w6, aimed=True),
     "engine": Workload(engine.engine, aimed=True),
     "express": Workload(throughput.express_starts, aimed=True),
     "overload": Workload(throughput.overload, aimed=True),
+    "recover": Workload(recovery.recover, aimed=True),
+    "sleeping": Workload(population.sleeping, aimed=True),
+    "growth": Workload(population.growth, aimed=True),
+    "history": Workload(population.history, aimed=True),
     "inline": Workload(latency.inline),
     "map": Workload(maps.express_children),
     "map-standard": Workload(maps.standard_children),

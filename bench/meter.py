@@ -13,6 +13,11 @@ from types import TracebackType
 
 from bench.machine import cpu_seconds, cpu_seconds_of_machine, flushes, tree
 
+_SAMPLE_SECONDS = 0.05
+_QUIET_SECONDS = 1.0
+_QUIET_CPU_SECONDS = 0.02
+"""Processor time that an idle server may use in a second: two ticks of the kernel's counting."""
+
 
 class Meter:
     """A context; its figures are there when it has ended. The client is this process, and children that ended in
@@ -50,6 +55,17 @@ class Meter:
 
     def _of_disk(self) -> int:
         return 0 if self._disk is None else flushes(self._disk)
+
+
+def quiet_since(pid: int) -> float:
+    """Wait until the process has done next to nothing for a second; since when (as `time.perf_counter` says)."""
+    used, since = cpu_seconds(pid), time.perf_counter()
+    while time.perf_counter() - since < _QUIET_SECONDS:
+        time.sleep(_SAMPLE_SECONDS)
+        now = cpu_seconds(pid)
+        if now - used > _QUIET_CPU_SECONDS:
+            used, since = now, time.perf_counter()
+    return since
 
 
 def _of_client() -> float:

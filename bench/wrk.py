@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import uuid
 from pathlib import Path
@@ -10,7 +11,9 @@ from pathlib import Path
 import msgspec
 
 _SCRIPT = Path(__file__).with_name("wrk.lua")
-_MARK = "RESULT "
+_RESULT = "RESULT "
+_ENOUGH = "ENOUGH"
+"""What the script writes as the first word of a line."""
 _THREADS = 1
 """It shares the machine with the server, and one thread asks for more than the server can answer."""
 _TIMEOUT_SECONDS = 60
@@ -81,6 +84,11 @@ def ask(
     command += [f"-d{_LONGEST_SECONDS if seconds is None else max(1, round(seconds))}s", f"-s{_SCRIPT}"]
     prefix = f"w{uuid.uuid4().hex[:12]}-" if named else "-"
     command += [f"http://127.0.0.1:{port}/", "--", operation, machine, data, prefix, str(count), str(int(refusals))]
-    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    line = next(line for line in output.splitlines() if line.startswith(_MARK))
-    return msgspec.json.decode(line.removeprefix(_MARK), type=Load)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith(_ENOUGH):
+                process.send_signal(signal.SIGINT)
+            elif line.startswith(_RESULT):
+                return msgspec.json.decode(line.removeprefix(_RESULT), type=Load)
+    raise RuntimeError(f"wrk ended with status {process.returncode}")
