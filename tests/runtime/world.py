@@ -167,6 +167,7 @@ class World:
             on_failure=self.failures.append,
         )
         await self.runtime.start()
+        await self.runtime.idle()
 
     async def close(self) -> None:
         await self.runtime.close()

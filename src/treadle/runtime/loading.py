@@ -28,6 +28,9 @@ _READ_BYTES = 8 * 1_048_576
 _HOLD_SECONDS = 0.01
 """How long executions are folded before others have the event loop."""
 
+_RETRY_SECONDS = 0.5
+"""How long to wait if the database cannot be reached."""
+
 
 class Loading:
     def __init__(
@@ -49,6 +52,8 @@ class Loading:
         self._under_way = under_way
         self._arrived = arrived
         self._refused = refused
+        self.is_here: Callable[[int], bool] = lambda execution_id: True
+        """Whether an execution is for this node to load."""
         self._coming: dict[int, asyncio.Task[None]] = {}
         """What loads those that somebody has a signal for."""
 
@@ -62,7 +67,8 @@ class Loading:
 
     async def all(self, rows: Sequence[ExecutionRow]) -> None:
         """When this returns, all of these are in memory, or have been there."""
-        await self._load([self._arriving(row) for row in rows if row.id not in self._residents])
+        missing = [row for row in rows if row.id not in self._residents and self.is_here(row.id)]
+        await self._load([self._arriving(row) for row in missing])
         others = [self._coming[row.id] for row in rows if row.id in self._coming]
         if others:
             await asyncio.wait(others)
@@ -77,14 +83,19 @@ class Loading:
         done, loop = 0, asyncio.get_running_loop()
         while done < len(residents):
             left = residents[done:]
-            journals = await self._store.journals([resident.row.id for resident in left], _READ_BYTES)
-            began = loop.time()
-            for resident in left[: len(journals)]:
-                await self._fold(resident, journals[resident.row.id])
-                if loop.time() - began > _HOLD_SECONDS:
-                    await asyncio.sleep(0)
-                    began = loop.time()
-            done += len(journals)
+            try:
+                journals = await self._store.journals([resident.row.id for resident in left], _READ_BYTES)
+                began = loop.time()
+                for resident in left[: len(journals)]:
+                    await self._fold(resident, journals[resident.row.id])
+                    done += 1
+                    if loop.time() - began > _HOLD_SECONDS:
+                        await asyncio.sleep(0)
+                        began = loop.time()
+            except StoreUnavailable:
+                if all(resident.forsaken for resident in left):
+                    return
+                await asyncio.sleep(_RETRY_SECONDS)
 
     async def _fold(self, resident: Resident, journal: Sequence[JournalEntry]) -> None:
         try:

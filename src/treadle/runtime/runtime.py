@@ -74,7 +74,7 @@ from treadle.runtime.resident import (
     row_of,
     take_step,
 )
-from treadle.runtime.sleepers import Scans, load_in_flight, sleeps_until
+from treadle.runtime.sleepers import Scans, sleeps_until
 from treadle.runtime.timers import Timers
 from treadle.runtime.tokens import TaskTokens
 from treadle.runtime.under_way import UnderWay
@@ -119,27 +119,37 @@ class Runtime:
         self.deletions = Deletions(self.machines, self._residents, self._under_way.spawn)
         self._queue: list[Resident] = []
         self._timers = Timers(clock)
-        self._scans = Scans(store, clock, self._timers, self._under_way, self._loading.all)
+        self._scans = Scans(store, clock, self._timers, self._under_way, load=self._loading.all, fire=self._fire)
         children = Children(self._residents, self._signal, self._loading.soon, self._outside)
         self.map_runs = MapRuns(store, clock, limits, children, self._under_way, datasets)
+        self._recoveries = 0
         self._closed: Exception | None = None
         """Why nothing is taken any more."""
 
     # -- life ------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Take up what was running when the server ended: an open store is needed. Raises StoreUnusable."""
+        """Begin to take up what was running when the server ended: an open store is needed. Requests may come at once:
+        what they want to know is in the store, and an execution that gets a signal is loaded out of turn. Raises
+        StoreUnusable."""
+        await self._prepare()
+        self._under_way.spawn(self._take_up())
+
+    async def _prepare(self) -> None:
         self._tokens = TaskTokens(await self._store.secret())
         self._calls = TaskCalls(self._tasks, self.activities, self.map_runs, self._tokens, self._signal, self._taken)
         await self.activities.open()
         await self.deletions.resume()
-        await self._take_up()
 
     async def _take_up(self, shards: Collection[int] | None = None) -> None:
         """Let the executions of these shards (None: of all) go on."""
-        await load_in_flight(self._store, self._loading.all, shards)
-        await self.map_runs.resume(shards)
-        await self._scans.scan()
+        self._recoveries += 1
+        try:
+            await self._scans.load_in_flight(shards)
+            await self.map_runs.resume(shards)
+            await self._scans.scan()
+        finally:
+            self._recoveries -= 1
 
     async def close(self) -> None:
         """Finish what is queued and being committed, then stop. What still runs goes on at the next start."""
@@ -165,6 +175,11 @@ class Runtime:
     def resident(self) -> int:
         """How many executions are in memory."""
         return len(self._residents)
+
+    @property
+    def recovering(self) -> bool:
+        """Whether executions that were in flight when the server ended are still being loaded."""
+        return self._recoveries > 0
 
     # -- what callers ask ------------------------------------------------------------------------------------
 
@@ -270,20 +285,20 @@ class Runtime:
             resident.signals.append(Received(signal))
             self._enqueue(resident)
 
-    async def _deliver(
+    def _deliver(
         self,
         resident: Resident,
         signal: Signal,
         client_token: str | None = None,
         answering: Answering | None = None,
-    ) -> bool:
+    ) -> asyncio.Future[bool]:
         """Whether the signal came in time, once what it changed is on disk."""
         self._check_open()
         told: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         resident.told.add(told)
         resident.signals.append(Received(signal, told, client_token, answering))
         self._enqueue(resident)
-        return await told
+        return told
 
     def _enqueue(self, resident: Resident) -> None:
         if resident.busy or resident.queued:
@@ -464,6 +479,13 @@ class Runtime:
             self._bug(resident, error)
         else:
             self._finish(resident)
+
+    async def _fire(self, rows: Sequence[ExecutionRow]) -> None:
+        """Fire the timers of those that are in memory; when this returns, what came of it is on disk."""
+        if self._closed is None:
+            there = [self._residents[row.id] for row in rows if row.id in self._residents]
+            told = [self._deliver(resident, TimerFired()) for resident in there]
+            await asyncio.gather(*told, return_exceptions=True)  # Each hears of its errors by itself.
 
     # -- what must not happen --------------------------------------------------------------------------------
 

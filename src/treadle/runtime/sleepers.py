@@ -4,11 +4,16 @@ The row of a sleeping execution says when its earliest timer is due.  A scan loa
 horizon, a minute.  The next scan is set half a horizon before the earliest of the others is due; since an
 execution only goes to sleep if its timer is further away than the horizon, there are at most two scans a
 minute, and none at all while nothing is due, however many executions sleep and however long.
+
+Where very many are due together, memory is bounded all the same.  Those whose time has not come yet are loaded up to a
+number, and the next scan is when the last of them is due.  Those whose time has come are loaded a page at a time: their
+timers fire, and the next page waits until what that changed is on disk.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 
 from treadle.clock import Clock
 from treadle.runtime.timers import Timers
@@ -17,7 +22,10 @@ from treadle.store.contract import ExecutionRow, Store
 
 _HORIZON_MILLISECONDS = 60_000
 _PAGE = 500
-"""Executions that one read of a scan answers, and that are loaded side by side."""
+"""Executions that one read of a scan answers, and that are loaded together."""
+
+_AHEAD = 2_000
+"""Executions that one scan loads before their time, give or take a page."""
 
 _FOREVER = 2**63 - 1
 _BEHIND_TASKS = (0, _FOREVER)
@@ -26,8 +34,7 @@ _BEHIND_TASKS = (0, _FOREVER)
 _TIMER = 0
 """Key of the scan's timer. Executions have larger ids."""
 
-Load = Callable[[list[ExecutionRow]], Awaitable[None]]
-"""Loads those of the executions that are not in memory yet."""
+Work = Callable[[Sequence[ExecutionRow]], Awaitable[None]]
 
 
 def sleeps_until(due: int, now: int) -> bool:
@@ -38,7 +45,11 @@ def sleeps_until(due: int, now: int) -> bool:
 class Scans:
     """Wakes executions that sleep, before their timers are due."""
 
-    def __init__(self, store: Store, clock: Clock, timers: Timers, under_way: UnderWay, load: Load) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, timers: Timers, under_way: UnderWay, *, load: Work, fire: Work
+    ) -> None:
+        """`load` loads those of the executions that are not in memory; `fire` fires the timers of those that are, and
+        waits until what came of it is on disk."""
         self.shards: Callable[[], Collection[int] | None] = lambda: None
         """Those whose executions are woken here; None: all."""
         self._store = store
@@ -46,11 +57,15 @@ class Scans:
         self._timers = timers
         self._under_way = under_way
         self._load = load
+        self._fire = fire
+        self._one_at_a_time = asyncio.Lock()
         self._closed = False
 
     def wake(self, due: int) -> None:
         """An execution sleeps until `due`: it is to be in memory in time."""
-        when = due - _HORIZON_MILLISECONDS // 2
+        self._scan_at(due - _HORIZON_MILLISECONDS // 2)
+
+    def _scan_at(self, when: int) -> None:
         planned = self._timers.due(_TIMER)
         if not self._closed and (planned is None or when < planned):
             self._timers.set(_TIMER, when, self._scan_now)
@@ -59,34 +74,44 @@ class Scans:
         self._under_way.spawn(self.scan())
 
     async def scan(self) -> None:
-        due = await _load_due(self._store, self._load, self._clock.now(), self.shards())
-        if due is not None:
-            self.wake(due)
+        """Load what is due within the horizon, and set the next scan."""
+        async with self._one_at_a_time:
+            ahead = 0
+            async for rows in self._pages(_FOREVER, _BEHIND_TASKS, self.shards()):
+                now = self._clock.now()
+                soon = [row for row in rows if not sleeps_until(_due(row), now)]
+                await self._load(soon)
+                late = [row for row in soon if _due(row) <= now]
+                await self._fire(late)
+                ahead += len(soon) - len(late)
+                if len(soon) < len(rows):
+                    self.wake(_due(rows[len(soon)]))
+                    return
+                if ahead >= _AHEAD:
+                    self._scan_at(_due(rows[-1]))
+                    return
+
+    async def load_in_flight(self, shards: Collection[int] | None) -> None:
+        """After a restart: the executions that have tasks in flight or gave up their turn, of these shards (None: of
+        all)."""
+        async for rows in self._pages(0, None, shards):
+            await self._load(rows)
+
+    async def _pages(
+        self, until: int, after: tuple[int, int] | None, shards: Collection[int] | None
+    ) -> AsyncIterator[Sequence[ExecutionRow]]:
+        """Until there are no more, or the server stops."""
+        while not self._closed:
+            rows = await self._store.executions_due(until, after, _PAGE, shards)
+            if not rows:
+                return
+            yield rows
+            after = (_due(rows[-1]), rows[-1].id)
 
     def close(self) -> None:
         self._closed = True
 
 
-async def load_in_flight(store: Store, load: Load, shards: Collection[int] | None = None) -> None:
-    """After a restart: the executions that have tasks in flight or gave up their turn, of these shards (None: of
-    all)."""
-    after = None
-    while rows := list(await store.executions_due(0, after, _PAGE, shards)):
-        await load(rows)
-        after = _cursor(rows[-1])
-
-
-async def _load_due(store: Store, load: Load, now: int, shards: Collection[int] | None) -> int | None:
-    """Load what is due within the horizon. When the earliest of the others is due; None: there is none."""
-    after = _BEHIND_TASKS
-    while rows := list(await store.executions_due(_FOREVER, after, _PAGE, shards)):
-        due = [row for row in rows if not sleeps_until(row.wake or 0, now)]
-        await load(due)
-        if len(due) < len(rows):
-            return rows[len(due)].wake
-        after = _cursor(rows[-1])
-    return None
-
-
-def _cursor(row: ExecutionRow) -> tuple[int, int]:
-    return (row.wake or 0, row.id)
+def _due(row: ExecutionRow) -> int:
+    assert row.wake is not None
+    return row.wake

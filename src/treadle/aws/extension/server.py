@@ -30,6 +30,7 @@ async def info(call: Call) -> Answer:
             "region": call.identity.region,
             "authentication": "required" if backend.authentication.required else "off",
             "storage": backend.storage(),
+            "recovering": backend.runtime.recovering,
             "counts": {
                 "stateMachines": await backend.store.machine_count("arn:"),
                 "activities": await backend.store.activity_count("arn:"),
