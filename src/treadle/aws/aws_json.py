@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from treadle.aws.errors import ApiError
 from treadle.aws.messages import Answer, Request, decoded, encode, error_answer
 from treadle.aws.service import Asked, Caller, JsonService
+
+_REMEMBERED = 256
+"""Pairs of X-Amz-Target and content type."""
 
 
 class AwsJson:
@@ -14,6 +18,7 @@ class AwsJson:
 
     def __init__(self, services: Iterable[JsonService]) -> None:
         self._services = {service.target_prefix: service for service in services}
+        self._asked = lru_cache(maxsize=_REMEMBERED)(self._find)
         self.signing_names = frozenset(service.signing_name for service in self._services.values())
 
     def serves(self, target: bytes) -> bool:
@@ -31,18 +36,18 @@ class AwsJson:
                 f"{request.method} {request.path} is no AWS API request; those are POST / with the header X-Amz-Target."
             )
             raise ApiError("UnknownOperationException", text, status=404)
-        target = _target(request)
-        prefix, _, operation = target.partition(".")
+        return self._asked(request.header(b"x-amz-target"), request.header(b"content-type"))
+
+    def _find(self, target: bytes, content_type: bytes) -> Asked:
+        """Remembered, as there are few of these: one request after another asks for the same. Raises ApiError."""
+        text = target.decode("latin-1")
+        prefix, _, operation = text.partition(".")
         service = self._services.get(prefix)
         if service is None or not service.has_operation(operation):
-            text = f"'{target}' is no operation." if target else "The header X-Amz-Target is missing."
-            raise ApiError("UnknownOperationException", text)
-        _check_content_type(request.header(b"content-type").decode("latin-1"), service)
+            message = f"'{text}' is no operation." if text else "The header X-Amz-Target is missing."
+            raise ApiError("UnknownOperationException", message)
+        _check_content_type(content_type.decode("latin-1"), service)
         return _Asked(service, operation)
-
-
-def _target(request: Request) -> str:
-    return request.header(b"x-amz-target").decode("latin-1")
 
 
 def _check_content_type(given: str, service: JsonService) -> None:

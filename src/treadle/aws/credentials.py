@@ -12,7 +12,7 @@ from treadle.aws.errors import ApiError
 
 _region = re.compile(r"[a-z0-9-]{1,32}")
 _account = re.compile(r"[0-9]{12}")
-_in_header = re.compile(r"Credential=([^,\s]*)")
+_in_header = re.compile(rb"Credential=([^,\s]*)")
 
 
 class Scope(Struct, frozen=True):
@@ -34,11 +34,16 @@ def scope_of(authorization: bytes, query: bytes) -> Scope | None:
     Nothing is verified. Raises IncompleteSignatureException if what is there cannot be read.
     """
     if authorization.startswith(b"AWS4-"):
-        found = _in_header.search(authorization.decode("latin-1"))
-        return read_scope(found.group(1) if found else "")
+        found = _in_header.search(authorization)
+        return _scope_of_bytes(found[1] if found else b"")
     if b"X-Amz-Credential=" in query:
         return read_scope(parse_qs(query.decode("latin-1"))["X-Amz-Credential"][-1])
     return None
+
+
+@lru_cache(maxsize=1024)
+def _scope_of_bytes(credential: bytes) -> Scope:
+    return read_scope(credential.decode("latin-1"))
 
 
 @lru_cache(maxsize=1024)

@@ -54,7 +54,7 @@ TERMINAL_TYPES = {
 NO_DETAILS: dict[str, Any] = {}
 
 
-class HistoryEvent(msgspec.Struct, array_like=True, frozen=True):
+class HistoryEvent(msgspec.Struct, array_like=True, frozen=True, gc=False):
     id: int
     """From 1 within the execution; 0 for a note."""
     previous_id: int

@@ -123,7 +123,8 @@ class Turn:
         node = branch.node
         assert node is not None
         output = exit.output
-        if output.size > self.limits.payload_bytes:
+        # What a state only hands on was measured when it came to be.
+        if output is not branch.input and output.size > self.limits.payload_bytes:
             self.fail_state(branch, "States.DataLimitExceeded", data_limit_text(node.name))
             return
         details: dict[str, Any] = {"name": node.name, "output": output.text}

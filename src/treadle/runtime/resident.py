@@ -149,10 +149,10 @@ class Step(Struct, frozen=True):
             return Commit(execution=self.row, created=not self.resident.again) if ended else None
         if not self.events and self.row == self.resident.row:
             return None
-        numbers = [event.id for event in self.events if event.id]
         entry = None
         if self.events:
-            first, last = (numbers[0], numbers[-1]) if numbers else (0, 0)
+            first = next((event.id for event in self.events if event.id), 0)
+            last = next((event.id for event in reversed(self.events) if event.id), 0)
             entry = JournalEntry(first, last, encode_events(self.events))
         return Commit(
             execution=self.row,
@@ -178,6 +178,10 @@ def take_step(resident: Resident, now: int, stop_if_moved: bool) -> Step:
     """Let all that has happened to an execution take effect. `stop_if_moved`: if it then enters a state, stop it."""
     execution = resident.loaded
     signals, resident.signals = resident.signals, []
+    if len(signals) == 1 and not stop_if_moved:  # most steps
+        only = advance(execution, signals[0].signal, now)
+        row = row_of(resident.row, execution, only.more)
+        return Step(resident, row, only.events, only.commands, only.more, ((signals[0], only.in_time),))
     outcomes = [advance(execution, received.signal, now) for received in signals]
     received = [(each, outcome.in_time) for each, outcome in zip(signals, outcomes, strict=True)]
     if stop_if_moved and any(map(_moved_on, outcomes)):

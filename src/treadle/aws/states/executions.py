@@ -8,7 +8,7 @@ from typing import Any
 
 from treadle.aws.arns import check_name, execution_arn, express_arn, machine_name, qualified_arn, split_machine_arn
 from treadle.aws.errors import ApiError
-from treadle.aws.random_ids import random_id
+from treadle.aws.random_ids import ordered_id, random_id
 from treadle.aws.states.call import (
     Call,
     machine_does_not_exist,
@@ -36,7 +36,7 @@ async def start_execution(call: Call, request: dict[str, Any]) -> dict[str, Any]
     """The order of the checks is AWS's: the machine exists, then the name, then the input."""
     found = await _startable(call, request["stateMachineArn"])
     machine = found.machine
-    name = _execution_name(request)
+    name = _execution_name(call, request)
     given = execution_input(call, request)
     if machine.type == "EXPRESS":
         arn = express_arn(machine.arn, name, random_id())
@@ -68,7 +68,7 @@ async def start_sync_execution(call: Call, request: dict[str, Any]) -> dict[str,
     machine = found.machine
     if machine.type != "EXPRESS":
         raise wrong_machine_type()
-    name = _execution_name(request)
+    name = _execution_name(call, request)
     execution = await call.backend.runtime.start_sync_execution(
         machine,
         arn=express_arn(machine.arn, name, random_id()),
@@ -100,9 +100,9 @@ async def _startable(call: Call, arn: str) -> Resolved:
     return found
 
 
-def _execution_name(request: dict[str, Any]) -> str:
+def _execution_name(call: Call, request: dict[str, Any]) -> str:
     name = request.get("name")
-    return random_id() if name is None else check_name(name)
+    return ordered_id(call.backend.clock.now()) if name is None else check_name(name)
 
 
 def execution_input(call: Call, request: dict[str, Any]) -> Document:

@@ -10,6 +10,7 @@ Another account's ARN is answered as IAM answers a caller without rights to it. 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from treadle.aws.errors import ApiError
@@ -28,6 +29,9 @@ _ARN_MEMBERS = frozenset(
 )
 """Members of requests that name what they are about. (Roles, keys and log groups are named, not looked up.)"""
 
+_ARNS_REMEMBERED = 1_024
+"""Of how many ARNs, used last, it is remembered whose they are. They have at most 256 characters each."""
+
 _DOES_NOT_EXIST = {
     "activity": ("ActivityDoesNotExist", "Activity Does Not Exist: '{}'"),
     "execution": ("ExecutionDoesNotExist", "Execution Does Not Exist: '{}'"),
@@ -40,10 +44,10 @@ _NOT_FOUND = ("ResourceNotFound", "Resource not found: '{}'")
 def check_owner(request: dict[str, Any], operation: str, caller: Caller) -> None:
     """Raises AccessDeniedException, or what there is for a resource that does not exist."""
     for arn in _named(request):
-        parts = arn.split(":", 6)
-        if len(parts) < 7 or parts[0] != "arn" or parts[2] != "states":
+        place = _place(arn)
+        if place is None:
             continue
-        _, _, _, region, account, kind, _ = parts
+        region, account, kind = place
         if account != caller.account:
             text = (
                 f"User: arn:aws:iam::{caller.account}:root is not authorized to perform: states:{operation} "
@@ -53,6 +57,15 @@ def check_owner(request: dict[str, Any], operation: str, caller: Caller) -> None
         if region != caller.region:
             name, text = _DOES_NOT_EXIST.get(kind, _NOT_FOUND)
             raise ApiError(name, text.format(arn))
+
+
+@lru_cache(maxsize=_ARNS_REMEMBERED)
+def _place(arn: str) -> tuple[str, str, str] | None:
+    """Region, account and type of resource; None: no ARN of Step Functions."""
+    parts = arn.split(":", 6)
+    if len(parts) < 7 or parts[0] != "arn" or parts[2] != "states":
+        return None
+    return parts[3], parts[4], parts[5]
 
 
 def _named(request: dict[str, Any]) -> Iterator[str]:

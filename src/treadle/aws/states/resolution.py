@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -12,6 +14,9 @@ from treadle.aws.states.call import Call, machine_does_not_exist
 from treadle.runtime.resident import DIRECTLY, Through
 from treadle.store.contract import Machine, Version
 
+_ARNS_REMEMBERED = 1_024
+"""Of how many ARNs, used last, it is remembered what they are made of."""
+
 
 class Resolved(Struct, frozen=True):
     machine: Machine
@@ -20,10 +25,16 @@ class Resolved(Struct, frozen=True):
     version: Version | None = None
 
 
+@lru_cache(maxsize=_ARNS_REMEMBERED)
+def _parts(arn: str) -> tuple[str, str | None, str | None]:
+    """Raises InvalidArn."""
+    return split_machine_arn(check_arn(arn, "stateMachine"))
+
+
 async def resolve(call: Call, arn: str) -> Resolved:
     """Where `arn` leads; an alias leads to one of its versions by chance, as their weights say. Raises
     InvalidArn, ValidationException (for the ARN of a Map state), StateMachineDoesNotExist."""
-    machine_arn, qualifier, label = split_machine_arn(check_arn(arn, "stateMachine"))
+    machine_arn, qualifier, label = _parts(arn)
     if label is not None:
         raise labels_not_supported(call, arn)
     machine = await call.backend.runtime.machines.get(machine_arn)
