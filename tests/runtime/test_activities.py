@@ -11,9 +11,8 @@ from msgspec.structs import replace
 from treadle.document import Document
 from treadle.engine.signals import TaskSucceeded
 from treadle.limits import DEFAULT_LIMITS
-from treadle.runtime.activities import Activities, Offer, TakenTask
+from treadle.runtime.activities import Activities, Answers, Offer, TakenTask
 from treadle.runtime.errors import ActivityMissing, TooManyWorkers
-from treadle.runtime.resident import Answering
 from treadle.runtime.virtual import VirtualClock
 from treadle.store.contract import Activity, ExecutionRow
 
@@ -272,7 +271,7 @@ async def test_withdrawn_tasks_do_not_pile_up(world: World) -> None:
     activities = Activities(world.store, VirtualClock(), DEFAULT_LIMITS)
     await activities.create(Activity(arn=ACTIVITY, name="work", encryption="{}", created=0), {})
 
-    async def start(worker_name: str | None, answering: Answering | None) -> TakenTask:
+    async def start(worker_name: str | None, answers: Answers | None) -> TakenTask:
         return TakenTask("0", "0")
 
     for number in range(10_000):

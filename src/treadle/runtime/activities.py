@@ -39,14 +39,18 @@ class TakenTask(Struct, frozen=True):
     input: str
 
 
+Answers = Callable[[TakenTask], Answering]
+
+
 class Offer(Struct, frozen=True):
     """An attempt that nobody has taken yet."""
 
     place: tuple[int, int, int]
     """When it was scheduled; its execution and its number, as no two offers may have the same place."""
     token: str
-    start: Callable[[str | None, Answering | None], Awaitable[TakenTask | None]]
-    """Commits that the worker of this name takes it. None: it is over, nobody waits for it any more."""
+    start: Callable[[str | None, Answers | None], Awaitable[TakenTask | None]]
+    """Commits that the worker of this name takes it, and what the request of another node is answered, if it is for
+    one. None: it is over, nobody waits for it any more."""
     lent: bool = False
     """It is one of another node's, which keeps it unless a worker takes it."""
 
@@ -122,10 +126,10 @@ class Activities:
             worker.set_result(offer)
         return worker is not None
 
-    async def take_for(self, arn: str, worker_name: str | None, answering: Answering) -> TakenTask | None:
+    async def take_for(self, arn: str, worker_name: str | None, answers: Answers) -> TakenTask | None:
         """The next task of the activity for a worker at another node, if there is one."""
         while (offer := self._first(self._queue(arn))) is not None:
-            task = await offer.start(worker_name, answering)
+            task = await offer.start(worker_name, answers)
             if task is not None:
                 return task
         return None

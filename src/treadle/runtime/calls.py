@@ -12,7 +12,7 @@ from functools import partial
 
 from treadle.engine.execution import Attempt
 from treadle.engine.signals import RunMap, RunTask, TaskFailed, TaskSignal, TaskSubmitted, TaskSucceeded
-from treadle.runtime.activities import Activities, Offer, TakenTask
+from treadle.runtime.activities import Activities, Answers, Offer, TakenTask
 from treadle.runtime.bugs import CAUSE, ERROR
 from treadle.runtime.map_runs import MapRuns
 from treadle.runtime.resident import Answering, Resident
@@ -85,7 +85,8 @@ class TaskCalls:
 
         task = TakenTask(self._token(resident, command.attempt), command.input.text)
 
-        async def start(worker_name: str | None, answering: Answering | None) -> TakenTask | None:
+        async def start(worker_name: str | None, answers: Answers | None) -> TakenTask | None:
+            answering = None if answers is None else answers(task)
             return task if await self._taken(resident, command.attempt, worker_name, answering) else None
 
         return Offer(

@@ -49,10 +49,9 @@ class Run:
         "given_up",
         "inputs",
         "left",
-        "paused",
-        "tasks",
         "names",
         "next",
+        "paused",
         "phase",
         "planned",
         "program",
@@ -64,6 +63,7 @@ class Run:
         "successor",
         "taken",
         "target",
+        "tasks",
         "transfer",
     )
 

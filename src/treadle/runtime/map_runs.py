@@ -181,6 +181,11 @@ class MapRuns:
     def _of(self, shard: int) -> list[Run]:
         return [run for run in self._runs.values() if shard_of(run.row.execution_id) == shard]
 
+    async def all_changed(self) -> None:
+        """Other nodes may have changed limits."""
+        for arn in list(self._runs):
+            await self.changed(arn)
+
     async def changed(self, arn: str) -> None:
         """Another node has changed the run's limits."""
         run = self._runs.get(arn)

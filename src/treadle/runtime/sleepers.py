@@ -18,9 +18,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequ
 from treadle.clock import Clock
 from treadle.runtime.timers import Timers
 from treadle.runtime.under_way import UnderWay
-from treadle.store.contract import ExecutionRow, Store
+from treadle.store.contract import ExecutionRow, Store, StoreUnavailable
 
 _HORIZON_MILLISECONDS = 60_000
+_RETRY_MILLISECONDS = 1_000
+"""When to scan again if the database cannot be reached."""
+
 _PAGE = 500
 """Executions that one read of a scan answers, and that are loaded together."""
 
@@ -76,20 +79,26 @@ class Scans:
     async def scan(self) -> None:
         """Load what is due within the horizon, and set the next scan."""
         async with self._one_at_a_time:
-            ahead = 0
-            async for rows in self._pages(_FOREVER, _BEHIND_TASKS, self.shards()):
-                now = self._clock.now()
-                soon = [row for row in rows if not sleeps_until(_due(row), now)]
-                await self._load(soon)
-                late = [row for row in soon if _due(row) <= now]
-                await self._fire(late)
-                ahead += len(soon) - len(late)
-                if len(soon) < len(rows):
-                    self.wake(_due(rows[len(soon)]))
-                    return
-                if ahead >= _AHEAD:
-                    self._scan_at(_due(rows[-1]))
-                    return
+            try:
+                await self._scan()
+            except StoreUnavailable:
+                self._scan_at(self._clock.now() + _RETRY_MILLISECONDS)
+
+    async def _scan(self) -> None:
+        ahead = 0
+        async for rows in self._pages(_FOREVER, _BEHIND_TASKS, self.shards()):
+            now = self._clock.now()
+            soon = [row for row in rows if not sleeps_until(_due(row), now)]
+            await self._load(soon)
+            late = [row for row in soon if _due(row) <= now]
+            await self._fire(late)
+            ahead += len(soon) - len(late)
+            if len(soon) < len(rows):
+                self.wake(_due(rows[len(soon)]))
+                return
+            if ahead >= _AHEAD:
+                self._scan_at(_due(rows[-1]))
+                return
 
     async def load_in_flight(self, shards: Collection[int] | None) -> None:
         """After a restart: the executions that have tasks in flight or gave up their turn, of these shards (None: of

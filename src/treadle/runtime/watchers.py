@@ -60,8 +60,12 @@ class Watch:
     def offer(self, news: News) -> None:
         self._waiting.append(news)
         if sum(len(each.events) for each in self._waiting) > self._most:
-            self._waiting.clear()
-            self.missed = True
+            self.miss()
+        self._wake()
+
+    def miss(self) -> None:
+        self._waiting.clear()
+        self.missed = True
         self._wake()
 
     def stop(self) -> None:
@@ -99,6 +103,13 @@ class Watchers:
             news = News([event for event in events if event.id], status)
             for watch in watches:
                 watch.offer(news)
+
+    def look_again(self, is_here: Callable[[int], bool]) -> None:
+        """Have those who watch an execution of another node look into the store: nobody tells them of its commits."""
+        for execution_id, watches in self._watches.items():
+            if not is_here(execution_id):
+                for watch in watches:
+                    watch.miss()
 
     def close(self) -> None:
         """The server stops: nobody waits any longer."""

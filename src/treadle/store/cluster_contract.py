@@ -121,8 +121,8 @@ class ClusterStore(Protocol):
         key (`12:345`)."""
         ...
 
-    async def asked(self, shards: Collection[int]) -> Sequence[Request]:
-        """Those of these shards that have no answer, in the order in which they came."""
+    async def asked(self, shards: Collection[int], id: int | None = None) -> Sequence[Request]:
+        """Those of these shards that have no answer, in the order in which they came; only the one with this `id`."""
         ...
 
     async def answer(self, request_id: int, answer: bytes) -> None:
