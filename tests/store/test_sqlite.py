@@ -216,6 +216,8 @@ def test_no_statement_walks_a_whole_table(name: str) -> None:
         "executions_expired": ["SCAN a", "SCAN s"],
         # What is left to be removed.
         "removals": ["SCAN r"],
+        # The rows of one page.
+        "executions_due": ["SCAN due", "USE TEMP B-TREE FOR ORDER BY"],
         # An entry of nothing but notes has no place among the event ids, so a journal is sorted.
         "journal": ["USE TEMP B-TREE FOR ORDER BY"],
         "journals": ["USE TEMP B-TREE FOR ORDER BY"],

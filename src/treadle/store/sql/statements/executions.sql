@@ -89,17 +89,26 @@ ORDER BY e.listed DESC, e.id DESC
 LIMIT :limit;
 
 -- name: executions_due
+-- In two parts, because SQLite does not look for a pair of values where the first of them has another bound, too: of very
+-- many with one `wake`, each page would go through all that come before it.
 SELECT
     e.id, e.arn, e.name, a.arn AS machine_arn, r.id AS revision_id, e.status, e.started, e.stopped,
     '' AS input, e.output, e.error, e.cause, e.trace_header, e.version, e.alias,
     e.redrives, e.redriven, e.wake, p.arn AS map_run, e.child, e.items
-FROM execution AS e INDEXED BY execution_due
+FROM (
+    SELECT wake, id FROM execution INDEXED BY execution_due
+    WHERE status = 'RUNNING' AND wake = :after_wake AND wake <= :until AND id > :after_id
+    UNION ALL
+    SELECT wake, id FROM execution INDEXED BY execution_due
+    WHERE status = 'RUNNING' AND wake > :after_wake AND wake <= :until
+    ORDER BY wake, id
+    LIMIT :limit
+) AS due
+JOIN execution AS e ON e.id = due.id
 JOIN revision AS r ON r.key = e.revision
 JOIN machine_arn AS a ON a.key = e.machine
 LEFT JOIN map_run AS p ON p.id = e.map_run
-WHERE e.status = 'RUNNING' AND e.wake <= :until AND (e.wake, e.id) > (:after_wake, :after_id)
-ORDER BY e.wake, e.id
-LIMIT :limit;
+ORDER BY due.wake, due.id;
 
 -- name: journal
 SELECT first_event, last_event, events FROM journal WHERE execution_id = :execution_id ORDER BY seq;
