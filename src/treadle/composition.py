@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from treadle.aws.access_keys import Keyring
 from treadle.aws.administrator import Endpoint
+from treadle.aws.admission import Admission
 from treadle.aws.authentication import Authentication, Defaults
 from treadle.aws.door import Door
 from treadle.aws.execute_api.apis import RestApis
@@ -409,12 +410,15 @@ async def _door(
     workflows: _Workflows,
     lambda_: _Lambda,
 ) -> Door:
+    admission = Admission(plan.limits, lambda: workflows.runtime.resident)
+    behind = await _behind_the_extension(plan, ground, outside, workflows, admission)
     return Door(
         [workflows.service],
         plan.limits,
         ground.authentication,
-        TreadleExtension(await _behind_the_extension(plan, ground, outside, workflows)),
+        TreadleExtension(behind),
         Passing(outside.neighbours, ground.authentication, plan.limits),
+        admission,
         rest_services=[lambda_.service],
         sites=[
             FunctionUrlSite(ground.store, functions.local, ground.authentication, ground.clock, plan.limits),
@@ -425,7 +429,9 @@ async def _door(
     )
 
 
-async def _behind_the_extension(plan: Plan, ground: _Ground, outside: _Outside, workflows: _Workflows) -> Backend:
+async def _behind_the_extension(
+    plan: Plan, ground: _Ground, outside: _Outside, workflows: _Workflows, admission: Admission
+) -> Backend:
     return Backend(
         runtime=workflows.runtime,
         store=ground.store,
@@ -442,6 +448,7 @@ async def _behind_the_extension(plan: Plan, ground: _Ground, outside: _Outside, 
             function_service.SIGNING_NAME: tuple(function_service.OPERATIONS),
         },
         jobs=outside.jobs,
+        admission=admission,
     )
 
 

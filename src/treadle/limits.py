@@ -22,6 +22,13 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     finished sending, gets to read the answer."""
     request_seconds: int = 60
     """Longest time that the body of one API request may take to arrive."""
+    requests_under_way: int = 1_000
+    """Requests of Step Functions' API that wait for the server at once; the next one gets ThrottlingException."""
+    executions_in_memory: int = 100_000
+    """Executions at work at once, some ten kilobytes each; a start that would bring one more gets ThrottlingException.
+    Those that sleep or wait for an outside answer are not in memory."""
+    throttled_milliseconds: int = 250
+    """How long a request that is refused so waits for its answer."""
     json_depth: int = 1_000
     """Nesting of arrays and objects in any JSON that is sent in."""
     page_items: int = 1_000

@@ -8,6 +8,7 @@ import pytest
 
 from tests.runtime.world import Pieces
 from treadle.aws.access_keys import Credentials, Keyring
+from treadle.aws.admission import Admission
 from treadle.aws.authentication import Authentication, Defaults
 from treadle.aws.door import Door
 from treadle.aws.extension.call import Backend
@@ -117,6 +118,7 @@ async def door(store: SqliteStore, keyring: Keyring, runtime: Runtime, clock: Se
         options=StatesOptions(limits=limits),
     )
     authentication = Authentication(keyring, clock, limits, Defaults())
+    admission = Admission(limits, lambda: runtime.resident)
     backend = Backend(
         runtime=runtime,
         store=store,
@@ -130,8 +132,10 @@ async def door(store: SqliteStore, keyring: Keyring, runtime: Runtime, clock: Se
         code_tokens=CodeTokens(await store.secret()),
         operations={"states": tuple(OPERATIONS)},
         jobs=JobServices([], [], [], limits),
+        admission=admission,
     )
-    return Door([service], limits, authentication, TreadleExtension(backend), nobody_else(authentication, limits))
+    passing = nobody_else(authentication, limits)
+    return Door([service], limits, authentication, TreadleExtension(backend), passing, admission)
 
 
 @pytest.fixture

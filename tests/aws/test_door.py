@@ -18,7 +18,7 @@ from treadle.aws.service import Caller
 from treadle.limits import DEFAULT_LIMITS, Limits
 from treadle.store.contract import StoreUnusable
 
-from .wire import CONTENT_TYPE, Wire, authorization, machine, nobody_else
+from .wire import CONTENT_TYPE, Wire, authorization, machine, nobody_else, open_to_all
 
 GOOD = {"x-amz-target": "AWSStepFunctions.ListStateMachines", "content-type": CONTENT_TYPE}
 SERIALIZATION = "SerializationException"
@@ -287,6 +287,8 @@ class Broken:
     target_prefix = "AWSStepFunctions"
     signing_name = "states"
     content_type = CONTENT_TYPE
+    begin_executions: frozenset[str] = frozenset()
+    wait_for_others: frozenset[str] = frozenset()
 
     def __init__(self, error: Exception) -> None:
         self.error = error
@@ -302,7 +304,8 @@ def broken_door(error: Exception, limits: Limits = DEFAULT_LIMITS) -> Door:
     """It has no keys and no extension: nothing here asks for them."""
     nothing: Any = None
     authentication = Authentication(Keyring(nothing, nothing, limits), nothing, limits, Defaults())
-    return Door([Broken(error)], limits, authentication, TreadleExtension(nothing), nobody_else(authentication, limits))
+    passing = nobody_else(authentication, limits)
+    return Door([Broken(error)], limits, authentication, TreadleExtension(nothing), passing, open_to_all())
 
 
 async def test_a_bug_is_an_internal_failure_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:

@@ -22,7 +22,7 @@ from treadle.neighbours.directory import Neighbours
 
 from .conftest import SettableClock
 from .signing import Signer
-from .wire import authorization
+from .wire import authorization, open_to_all
 
 KEY = Credentials(access_key_id="AKIDEXAMPLE", secret="secret", account="111122223333")
 S3 = authorization(service="s3", region="eu-west-1")
@@ -92,7 +92,7 @@ def emulator() -> Emulator:
 def signed_door(emulator: Emulator, keyring: Keyring, clock: SettableClock, limits: Limits) -> Door:
     authentication = Authentication(keyring, clock, limits, Defaults())
     passing = Passing(Neighbours(emulator, {}, limits), authentication, limits)
-    return Door([], limits, authentication, NoExtension(), passing)
+    return Door([], limits, authentication, NoExtension(), passing, open_to_all())
 
 
 async def ask(

@@ -22,7 +22,7 @@ from treadle.aws.service import Caller
 from treadle.limits import DEFAULT_LIMITS
 
 from .conftest import SettableClock
-from .wire import Answer, Wire, authorization, nobody_else
+from .wire import Answer, Wire, authorization, nobody_else, open_to_all
 
 FUNCTIONS = "/2015-03-31/functions"
 BODY_BYTES = 100
@@ -64,7 +64,7 @@ def echo() -> Echo:
 def rest(echo: Echo, keyring: Keyring, clock: SettableClock) -> Wire:
     authentication = Authentication(keyring, clock, DEFAULT_LIMITS, Defaults())
     passing = nobody_else(authentication, DEFAULT_LIMITS)
-    return Wire(Door([], DEFAULT_LIMITS, authentication, NoExtension(), passing, rest_services=[echo]))
+    return Wire(Door([], DEFAULT_LIMITS, authentication, NoExtension(), passing, open_to_all(), rest_services=[echo]))
 
 
 async def ask(wire: Wire, method: str, path: str, body: bytes = b"", query: str = "", **headers: str) -> Answer:

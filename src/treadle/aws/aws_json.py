@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 
+from treadle.aws.admission import Admission
 from treadle.aws.errors import ApiError
 from treadle.aws.messages import Answer, Request, decoded, encode, error_answer
 from treadle.aws.service import Asked, Caller, JsonService
@@ -16,7 +17,8 @@ _REMEMBERED = 256
 class AwsJson:
     """The services that are served behind it."""
 
-    def __init__(self, services: Iterable[JsonService]) -> None:
+    def __init__(self, services: Iterable[JsonService], admission: Admission) -> None:
+        self._admission = admission
         self._services = {service.target_prefix: service for service in services}
         self._asked = lru_cache(maxsize=_REMEMBERED)(self._find)
         self.signing_names = frozenset(service.signing_name for service in self._services.values())
@@ -47,7 +49,7 @@ class AwsJson:
             message = f"'{text}' is no operation." if text else "The header X-Amz-Target is missing."
             raise ApiError("UnknownOperationException", message)
         _check_content_type(content_type.decode("latin-1"), service)
-        return _Asked(service, operation)
+        return _Asked(service, operation, self._admission)
 
 
 def _check_content_type(given: str, service: JsonService) -> None:
@@ -57,13 +59,24 @@ def _check_content_type(given: str, service: JsonService) -> None:
 
 
 class _Asked:
-    def __init__(self, service: JsonService, operation: str) -> None:
+    def __init__(self, service: JsonService, operation: str, admission: Admission) -> None:
         self.signing_name = service.signing_name
         self.body_bytes: int | None = None
         self._service = service
         self._operation = operation
+        self._admission = admission
+        self._begins = operation in service.begin_executions
+        self._waits = operation in service.wait_for_others
 
     async def answer(self, body: bytes, caller: Caller) -> Answer:
+        if not self._admission.enter(begins=self._begins, waits=self._waits):
+            raise await self._admission.refuse()
+        try:
+            return await self._carry_out(body, caller)
+        finally:
+            self._admission.leave(waits=self._waits)
+
+    async def _carry_out(self, body: bytes, caller: Caller) -> Answer:
         answered = await self._service.serve(self._operation, decoded(body), caller)
         return Answer(200, self._service.content_type.encode(), encode(answered))
 

@@ -28,6 +28,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMappi
 from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
+from treadle.aws.admission import Admission
 from treadle.aws.authentication import Authentication
 from treadle.aws.aws_json import AwsJson
 from treadle.aws.credentials import Scope, scope_of
@@ -82,6 +83,7 @@ class Door:
         authentication: Authentication,
         extension: Extension,
         passing: Passing,
+        admission: Admission,
         *,
         rest_services: Iterable[RestService] = (),
         sites: Iterable[Site] = (),
@@ -90,7 +92,7 @@ class Door:
     ) -> None:
         """`on_failure` is told, with each request that meets it, that the store cannot be used any more."""
         self._on_failure = on_failure
-        self._aws_json = AwsJson(services)
+        self._aws_json = AwsJson(services, admission)
         self._rest = {protocol.signing_name: protocol for protocol in map(RestJson, rest_services)}
         self._limits = limits
         self._authentication = authentication

@@ -21,6 +21,7 @@ STATUS: Mapping[str, int] = {
     "RequestTooLargeException": 413,
     "SerializationException": 400,
     "ServiceUnavailable": 503,
+    "ThrottlingException": 400,
     "UnknownOperationException": 400,
     "UnrecognizedClientException": 400,
     "ValidationException": 400,

@@ -35,6 +35,9 @@ class JsonService(Protocol):
     signing_name: str
     content_type: str
     """Of requests and answers, as the version of the protocol wants it."""
+    begin_executions: frozenset[str]
+    """The operations that bring executions into memory, and those that wait for more than the server (admission.py)."""
+    wait_for_others: frozenset[str]
 
     def has_operation(self, operation: str) -> bool: ...
 

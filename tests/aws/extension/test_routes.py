@@ -49,6 +49,7 @@ async def test_info(wire: Wire) -> None:
         "activities": 0,
         "runningExecutions": 0,
         "executionsInMemory": 0,
+        "throttledRequests": 0,
         "eventStreams": 0,
         "deliveries": 0,
     }

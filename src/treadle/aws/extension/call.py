@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from treadle.aws.access_keys import Keyring
+from treadle.aws.admission import Admission
 from treadle.aws.arns import check_arn
 from treadle.aws.authentication import Authentication, Identity
 from treadle.aws.errors import ApiError
@@ -43,6 +44,7 @@ class Backend(Struct, frozen=True, kw_only=True):
     """What is served, by the signing name of the service."""
     jobs: JobServices
     """Services of which Treadle serves what is about jobs."""
+    admission: Admission
 
 
 class Call(Struct, frozen=True):

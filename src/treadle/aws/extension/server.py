@@ -36,6 +36,7 @@ async def info(call: Call) -> Answer:
                 "activities": await backend.store.activity_count("arn:"),
                 "runningExecutions": await backend.store.executions_open(),
                 "executionsInMemory": backend.runtime.resident,
+                "throttledRequests": backend.admission.refused,
                 "eventStreams": len(backend.runtime.watchers),
                 "deliveries": await backend.store.delivery_count(),
             },

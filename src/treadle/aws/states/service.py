@@ -98,6 +98,8 @@ class StatesService:
     target_prefix = "AWSStepFunctions"
     signing_name = "states"
     content_type = "application/x-amz-json-1.0"
+    begin_executions = frozenset({"StartExecution", "StartSyncExecution"})
+    wait_for_others = frozenset({"GetActivityTask", "StartSyncExecution", "TestState"})
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend

@@ -1,0 +1,58 @@
+"""Who is let in while there is more to do than the server can: backpressure.
+
+A request that waits for the server's own work (a commit, a read) holds memory until it is answered. While few wait,
+more of them make larger groups and more throughput; when all the work of a second waits, more of them make nothing but
+longer waits. From that many on, the next is answered with ThrottlingException, which every SDK takes for a request to
+come again later, with growing pauses.
+
+That answer is given after a pause. Whoever comes again at once would otherwise be refused thousands of times a second,
+and the processor time of that would be missing where the work is done.
+
+Requests that wait for others do not count here: polls of activity workers have a limit of their own, and executions
+that somebody waits for count as executions in memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from treadle.aws.errors import ApiError
+from treadle.limits import Limits
+
+
+class Admission:
+    def __init__(self, limits: Limits, in_memory: Callable[[], int]) -> None:
+        """`in_memory`: how many executions are."""
+        self._limits = limits
+        self._in_memory = in_memory
+        self._under_way = 0
+        self._refused = 0
+
+    @property
+    def refused(self) -> int:
+        """How many requests were not let in, since the server started."""
+        return self._refused
+
+    def enter(self, *, begins: bool, waits: bool) -> bool:
+        """Whether a request may be carried out; then `leave` is to follow. `begins`: it would bring another execution
+        into memory. `waits`: it may wait for others, and not for the server."""
+        limits = self._limits
+        if begins and self._in_memory() >= limits.executions_in_memory:
+            return False
+        if waits:
+            return True
+        if self._under_way >= limits.requests_under_way:
+            return False
+        self._under_way += 1
+        return True
+
+    def leave(self, *, waits: bool) -> None:
+        if not waits:
+            self._under_way -= 1
+
+    async def refuse(self) -> ApiError:
+        """What to answer instead, after a pause."""
+        self._refused += 1
+        await asyncio.sleep(self._limits.throttled_milliseconds / 1_000)
+        return ApiError("ThrottlingException", "Rate exceeded")
