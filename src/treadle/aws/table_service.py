@@ -22,6 +22,8 @@ class TableService(Generic[C]):
     """Implements `service.JsonService`."""
 
     content_type = "application/x-amz-json-1.1"
+    begin_executions: frozenset[str] = frozenset()
+    wait_for_others: frozenset[str] = frozenset()
 
     def __init__(self, name: str, operations: Mapping[str, Operation[C]], call: Callable[[Caller], C]) -> None:
         """`name`: botocore's."""
