@@ -15,9 +15,7 @@ from treadle.functions.scratch import Scratch
 
 @pytest.fixture
 def scratch() -> Scratch:
-    scratch = Scratch()
-    scratch.open()
-    return scratch
+    return Scratch()
 
 
 async def sleeper() -> asyncio.subprocess.Process:
@@ -39,6 +37,18 @@ async def test_kills_what_it_watches_and_nothing_else(scratch: Scratch) -> None:
     assert not scratch.folder.exists()
     dropped.kill()
     await dropped.wait()
+
+
+async def test_is_started_once_and_only_if_it_is_needed(scratch: Scratch) -> None:
+    guardian = Guardian(scratch)
+    await guardian.close()
+    assert not hasattr(scratch, "folder")
+    guardian = Guardian(scratch)
+    await asyncio.gather(guardian.start(), guardian.start())
+    first, folder = guardian.pid, scratch.folder
+    await guardian.start()
+    assert (guardian.pid, scratch.folder) == (first, folder)
+    await guardian.close()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -5,6 +5,8 @@ its pipe to the server ends; then it removes what they have left of temporary fi
 inside the workers, so handlers are not disturbed, and nothing of one operating system.  A worker that is
 being started when the server dies finds no server at its first poll, and ends by itself.
 
+It is started for the first process that it is to watch, because many servers run none.
+
 On Linux it also ends a worker that takes more than it may, which the server is told, and whoever has left a worker's
 process group.
 """
@@ -59,10 +61,18 @@ class Guardian:
         """What was told of each process."""
         self._over: dict[int, Callable[[str], None]] = {}
         self._process: _Process | None = None
-        self._restart: asyncio.Task[None] | None = None
+        self._starting: asyncio.Task[None] | None = None
         self._closing = False
 
     async def start(self) -> None:
+        """It watches, and there is room for temporary files, when this returns. Called before every process that it
+        is to watch is started; only the first waits. Raises OSError, and is then tried again."""
+        if self._starting is None or (self._starting.done() and self._starting.exception() is not None):
+            self._scratch.open()
+            self._starting = asyncio.get_running_loop().create_task(self._begin())
+        await asyncio.shield(self._starting)
+
+    async def _begin(self) -> None:
         loop = asyncio.get_running_loop()
         _, self._process = await loop.subprocess_exec(
             lambda: _Process(self._told, self._lost),
@@ -86,8 +96,8 @@ class Guardian:
 
     async def close(self) -> None:
         self._closing = True
-        if self._restart is not None:
-            await asyncio.gather(self._restart, return_exceptions=True)
+        if self._starting is not None:
+            await asyncio.gather(self._starting, return_exceptions=True)
         if self._process is not None:
             await self._process.end()
 
@@ -114,7 +124,7 @@ class Guardian:
         if not self._closing:
             _log.warning("The guardian of the workers ended; it is started again")
             self._process = None
-            self._restart = asyncio.get_running_loop().create_task(self.start())
+            self._starting = asyncio.get_running_loop().create_task(self._begin())
 
 
 class _Process(asyncio.SubprocessProtocol):
@@ -158,4 +168,4 @@ class _Process(asyncio.SubprocessProtocol):
         if self.ready.done():
             self._lost()
         else:
-            self.ready.set_exception(RuntimeError("the guardian of the workers could not be started"))
+            self.ready.set_exception(ChildProcessError("the guardian of the workers could not be started"))

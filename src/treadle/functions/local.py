@@ -54,8 +54,8 @@ class LocalFunctions:
         """Invocations of each function that were made through the API and has something reserved, by its ARN."""
         self._files = LogFiles(options.logs, limits.function_log_file_bytes)
         self._api = RuntimeApi(limits)
-        self._scratch = Scratch()
-        self._guardian = Guardian(self._scratch)
+        scratch = Scratch()
+        self._guardian = Guardian(scratch)
         self._zygote = Zygote(self._guardian, base_variables(options))
         log = Sinks([self._files, *sinks])
         self._endpoints = Endpoints(options, log)
@@ -65,15 +65,13 @@ class LocalFunctions:
                 api=self._api,
                 guardian=self._guardian,
                 zygote=self._zygote,
-                scratch=self._scratch,
+                scratch=scratch,
                 log=log,
             )
         )
         self.upkeep = None if created is None else Upkeep(created, self._pool)
 
     async def start(self) -> None:
-        self._scratch.open()
-        await self._guardian.start()
         await self._api.start()
         if self.upkeep is not None:
             await self.upkeep.start()

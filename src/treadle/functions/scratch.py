@@ -17,10 +17,12 @@ from pathlib import Path
 
 class Scratch:
     folder: Path
-    """Of the server. Others of this machine's users cannot read it."""
+    """Of the server, once it is open. Others of this machine's users cannot read it."""
 
     def open(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="treadle-"))
+        """May be called again. Raises OSError."""
+        if not hasattr(self, "folder"):
+            self.folder = Path(tempfile.mkdtemp(prefix="treadle-"))
 
     def make(self) -> Path:
         """A folder for one more worker. Raises OSError."""

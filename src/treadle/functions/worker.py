@@ -157,6 +157,7 @@ class Worker:
         os.set_blocking(self._pipe, False)
         self._loop.add_reader(self._pipe, self._readable)
         try:
+            await self._around.guardian.start()
             self._scratch = self._around.scratch.make()
             start = Start(
                 command=self.function.command,

@@ -6,7 +6,7 @@ was given. Or the run is cancelled, because the server stops: the group is kille
 job, which is run again when the server is back.
 
 When the command has ended, what it has left of its group is killed. If the server is killed, the guardian kills the
-groups (functions/guardian.py); it is started with the first command, because most servers run none.
+groups (functions/guardian.py).
 """
 
 from __future__ import annotations
@@ -39,13 +39,11 @@ class Runner:
         self.rules = Rules(options.rules)
         self._room = asyncio.Semaphore(options.limits.job_processes)
         self._scratch = Scratch()
-        self._guardian: Guardian | None = None
-        self._starting = asyncio.Lock()
+        self._guardian = Guardian(self._scratch)
 
     async def close(self) -> None:
         """All runs must have ended."""
-        if self._guardian is not None:
-            await self._guardian.close()
+        await self._guardian.close()
 
     def log_path(self, service: str, log: str) -> Path:
         return self._options.logs / service / f"{log}.log"
@@ -68,7 +66,7 @@ class Runner:
             self._room.release()
 
     async def _execute(self, work: Work, rule: Rule, log: str, stop: Stop) -> Outcome:
-        guardian = await self._ready()
+        await self._guardian.start()
         command = _command(work, rule)
         if not command:
             return Outcome(ending="FAILED", message=f'jobs.toml says run = "{rule.run}", but the job has none')
@@ -84,25 +82,16 @@ class Runner:
                     self._options.limits.function_log_tail_bytes,
                 ),
             )
-            guardian.watch(process.group)
+            self._guardian.watch(process.group)
             process.begin()
             try:
                 seconds = work.timeout_seconds if work.timeout_seconds is not None else rule.timeout
                 return await _accompany(process, seconds, stop)
             finally:
                 await process.close()
-                guardian.unwatch(process.group)
+                self._guardian.unwatch(process.group)
         finally:
             self._scratch.remove(folder)
-
-    async def _ready(self) -> Guardian:
-        async with self._starting:
-            if self._guardian is None:
-                self._scratch.open()
-                guardian = Guardian(self._scratch)
-                await guardian.start()
-                self._guardian = guardian
-        return self._guardian
 
     def _folder(self, rule: Rule, own: Path) -> Path:
         return own if rule.directory is None else self.rules.path.parent / rule.directory
