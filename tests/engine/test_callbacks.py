@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
-from tests.engine.driver import Driver, Fails, Surroundings, compiled
+from tests.engine.driver import START, Driver, Fails, Surroundings, compiled
 from treadle.document import Document
 from treadle.engine.advance import advance
-from treadle.engine.fold import open_tasks
+from treadle.engine.fold import hear_all, open_tasks
 from treadle.engine.signals import (
     RunTask,
     Signal,
@@ -297,6 +297,14 @@ def test_an_execution_that_has_ended_hears_nobody() -> None:
     driver = submitted(machine())
     driver.signal(TaskSucceeded(SCHEDULED, DONE))
     assert not is_in_time(driver, TaskHeartbeat(SCHEDULED))
+
+
+def test_a_clock_that_is_set_back_before_a_restart_makes_no_worker_silent() -> None:
+    execution = submitted(machine(HeartbeatSeconds=5)).folded()
+    earlier = START - 3_600_000
+    hear_all(execution, earlier)
+    assert advance(execution, TimerFired(), earlier + 1).events == []
+    assert advance(execution, TimerFired(), START + 5_000).events
 
 
 def test_one_worker_takes_the_task_of_an_activity() -> None:

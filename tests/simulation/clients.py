@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from random import Random
 from typing import Any, Protocol
 
@@ -58,11 +58,6 @@ class Clients:
         self._dice = dice
         self._is_over = is_over
         self._answers = 0
-
-    def begin(self, event: plan.Event) -> Coroutine[Any, Any, None] | None:
-        """What a client does for this event of the plan; None: it is none of theirs."""
-        do = _DO.get(type(event))
-        return None if do is None else do(self, event)
 
     async def _ask(
         self, operation: str, request: dict[str, Any], patience: float | None = None
@@ -170,7 +165,7 @@ def _execution_arn(machine: str, name: str) -> str:
     return f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
 
 
-_DO: dict[type[plan.Event], Callable[[Clients, Any], Coroutine[Any, Any, None]]] = {
+DO: dict[type[plan.Event], Callable[[Clients, Any], Awaitable[None]]] = {
     plan.StartExecution: Clients.start,
     plan.StopExecution: Clients.stop,
     plan.RedriveExecution: Clients.redrive,
@@ -179,3 +174,4 @@ _DO: dict[type[plan.Event], Callable[[Clients, Any], Coroutine[Any, Any, None]]]
     plan.UpdateMapRuns: Clients.update_map_runs,
     plan.Worker: Clients.work,
 }
+"""What clients do for an event of the plan, where it is one of theirs."""

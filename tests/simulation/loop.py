@@ -34,11 +34,14 @@ _NOBODY = 0
 
 
 class Scheduler:
-    def __init__(self, dice: Random, *, shuffles: bool) -> None:
+    def __init__(self, dice: Random, *, shuffles: bool, look_seconds: float = 0.0) -> None:
+        """`look_seconds`: how much time passes, at most, until a loop looks at the time: what looks at it to find out
+        whether it works for too long finds that it does."""
         self.time = 0.0
         """Seconds since the beginning."""
         self.dice = dice
         self.shuffles = shuffles
+        self._look_seconds = look_seconds
         self._due: list[tuple[float, float, int, SimulatedLoop | None, Callable[[], object]]] = []
         self._numbers = itertools.count(1)
         self._loops: list[SimulatedLoop] = []
@@ -60,10 +63,9 @@ class Scheduler:
         """Let something happen. False: nothing is left that could."""
         while self._due and self._due[0][0] <= self.time:
             self._next_due()
-        ready = [loop for loop in self._loops if loop.ready]
+        ready = [loop for loop in self._loops if loop.queue and not loop.frozen]
         if ready:
-            loop = ready[0] if len(ready) == 1 else self.dice.choice(ready)
-            loop.iterate()
+            (ready[0] if len(ready) == 1 else self.dice.choice(ready)).iterate()
             self.time += self.dice.random() * _LONGEST_ITERATION_SECONDS
             return True
         if not self._due:
@@ -76,6 +78,12 @@ class Scheduler:
         _, _, _, owner, callback = heapq.heappop(self._due)
         if owner is None or not owner.dead:
             callback()
+
+    def look(self) -> float:
+        """The time, as a loop sees it."""
+        if self._look_seconds:
+            self.time += self.dice.random() * self._look_seconds
+        return self.time
 
     def forget(self, loop: SimulatedLoop) -> None:
         self._loops.remove(loop)
@@ -98,30 +106,27 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         """Called when the fuse has burnt down."""
         self._scheduler = scheduler
         self._failed = failed
-        self._queue: list[tuple[int, asyncio.Handle]] = []
+        self.queue: list[tuple[int, asyncio.Handle]] = []
         """What is to run in the next iteration, each with its origin."""
         self._origins = itertools.count(_NOBODY + 1)
         self._running = _NOBODY
         self._tasks: dict[SimulatedTask[Any], None] = {}
 
-    @property
-    def ready(self) -> bool:
-        return bool(self._queue) and not self.frozen
-
     def iterate(self) -> None:
         """Run what is ready now, once."""
-        batch, self._queue = self._queue, []
+        batch, self.queue = self.queue, []
         if self._scheduler.shuffles and len(batch) > 1:
             batch = self._shuffled(batch)
-        with self._entered():
-            for _, handle in batch:
-                if not handle.cancelled():
-                    self._running = next(self._origins)
-                    handle._run()
-                if self.fuse is not None:
-                    self.fuse -= 1
-                    if self.fuse <= 0:
-                        break
+        events._set_running_loop(self)
+        for _, handle in batch:
+            if not handle._cancelled:
+                self._running = next(self._origins)
+                handle._run()
+            if self.fuse is not None:
+                self.fuse -= 1
+                if self.fuse <= 0:
+                    break
+        events._set_running_loop(None)
         self._running = _NOBODY
         if self.fuse is not None and self.fuse <= 0:
             self.fuse = None
@@ -139,38 +144,38 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._scheduler.dice.shuffle(turns)
         return [lines[origin].pop(0) for origin in turns]
 
-    def _entered(self) -> _Entered:
-        return _Entered(self)
-
     def post(self, callback: Callable[..., object], *args: Any) -> None:
         """From outside of the loop: run this in it."""
         if not self.dead:
-            self._queue.append((next(self._origins), asyncio.Handle(callback, args, self)))
+            self.queue.append((next(self._origins), asyncio.Handle(callback, args, self)))
 
     def kill(self) -> None:
         """The process is gone, with all that it was about to do."""
         self.dead = True
-        self._queue.clear()
+        self.queue.clear()
         self._scheduler.forget(self)
-        with self._entered(), warnings.catch_warnings():
+        running = events._get_running_loop()
+        events._set_running_loop(self)
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # some have not begun
             for task in tuple(self._tasks):
                 task.abandon()
-        self._queue.clear()
+        events._set_running_loop(running)
+        self.queue.clear()
         self._tasks.clear()
         self.close()
 
     # -- what asyncio asks of a loop -------------------------------------------------------------------------
 
     def time(self) -> float:
-        return self._scheduler.time
+        return self._scheduler.look()
 
     def call_soon(
         self, callback: Callable[[*_Arguments], object], *args: *_Arguments, context: contextvars.Context | None = None
     ) -> asyncio.Handle:
         handle = asyncio.Handle(callback, args, self, context)
         if not self.dead:
-            self._queue.append((self._running or next(self._origins), handle))
+            self.queue.append((self._running or next(self._origins), handle))
         return handle
 
     def call_at(
@@ -187,7 +192,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
     def _ring(self, timer: asyncio.TimerHandle) -> None:
         if not timer.cancelled():
-            self._queue.append((next(self._origins), timer))
+            self.queue.append((next(self._origins), timer))
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
         """Its entry stays where it is until its time has come."""
@@ -245,17 +250,3 @@ class SimulatedTask(asyncio.Task[_T]):
         assert coroutine is not None
         with suppress(BaseException):  # what it does at its end, it does in a world that does not listen
             coroutine.close()
-
-
-class _Entered:
-    """While it runs, a loop is the one that runs."""
-
-    def __init__(self, loop: SimulatedLoop) -> None:
-        self._loop = loop
-
-    def __enter__(self) -> None:
-        self._before = events._get_running_loop()
-        events._set_running_loop(self._loop)
-
-    def __exit__(self, *_: object) -> None:
-        events._set_running_loop(self._before)

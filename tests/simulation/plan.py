@@ -116,6 +116,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     pace: Pace
     shuffles: bool
     """Whether callbacks of different origins run in an order of the seed's."""
+    look_seconds: float
+    """As of the Scheduler."""
     events: Sequence[Event]
 
 
@@ -132,6 +134,7 @@ def draw_plan(seed: int) -> Plan:
         machines=machines,
         pace=Pace(slowness, slowness * dice.choice((0.1, 1, 3)), slowness * dice.choice((0.1, 1))),
         shuffles=dice.random() < 0.5,
+        look_seconds=dice.choice((0.0, 0.0, 0.03)),
         events=sorted(events, key=lambda event: event.at),
     )
 

@@ -7,17 +7,18 @@ import hashlib
 import itertools
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from random import Random
 from typing import Any
 from unittest.mock import patch
 
+from botocore.model import StructureShape
 from msgspec import Struct
 from msgspec.structs import replace
 
-from treadle.aws import random_ids
+from treadle.aws import model, random_ids
 from treadle.clock import SystemClock
 from treadle.document import encode
 from treadle.engine.history import decode_events
@@ -101,7 +102,8 @@ class World:
         self._plan = drawn
         self._make_runtime = make_runtime
         self._dice = Random(f"world {drawn.seed}")
-        self._scheduler = Scheduler(Random(f"order {drawn.seed}"), shuffles=drawn.shuffles)
+        order = Random(f"order {drawn.seed}")
+        self._scheduler = Scheduler(order, shuffles=drawn.shuffles, look_seconds=drawn.look_seconds)
         self._clock = Clock(self._scheduler)
         self._disk = Disk(self._dice)
         self._disk.on_commit = self._committed
@@ -173,7 +175,7 @@ class World:
     def _reproducible(self) -> Iterator[None]:
         """What is drawn at random outside of the engine follows from the seed."""
         bits = Random(f"ids {self._plan.seed}").getrandbits
-        with patch.object(random_ids, "_bits", bits):
+        with patch.object(random_ids, "_bits", bits), patch.object(model, "compile_checker", _checker_of):
             yield
 
     @contextmanager
@@ -191,9 +193,10 @@ class World:
 
     def _happen(self, event: plan.Event) -> None:
         self._tell("event", event)
-        work = self._clients.begin(event)
-        if work is not None:
-            self._employ(work, counts=not isinstance(event, plan.Worker))
+        if type(event) in clients.DO:
+            self._employ(
+                partial(clients.DO[type(event)], self._clients, event), counts=not isinstance(event, plan.Worker)
+            )
             return
         server = self._server
         match event:
@@ -252,12 +255,14 @@ class World:
         server.begin()
 
     def _somebody_has(self, token: str, dice: Random) -> None:
-        self._employ(self._clients.use_token(token, dice), counts=True)
+        self._employ(partial(self._clients.use_token, token, dice), counts=True)
 
-    def _employ(self, work: Any, *, counts: bool) -> None:
+    def _employ(self, work: Callable[[], Awaitable[None]], *, counts: bool) -> None:
+        """Let a client do this. `counts`: the world is not over before it has."""
+
         async def employed() -> None:
             try:
-                await work
+                await work()
             finally:
                 self._clients_at_work -= counts
 
@@ -363,6 +368,17 @@ class World:
         return Machine(
             arn=drawn.arn, name=drawn.name, type=drawn.type, status="ACTIVE", created=_EPOCH, revision=revision
         )
+
+
+_compile_checker = model.compile_checker
+_checkers: dict[str, model.Checker] = {}
+
+
+def _checker_of(shape: StructureShape, bounds: Mapping[str, Mapping[str, int]]) -> model.Checker:
+    """Made once for all servers of all worlds: that takes longer than most of them live."""
+    if shape.name not in _checkers:
+        _checkers[shape.name] = _compile_checker(shape, bounds)
+    return _checkers[shape.name]
 
 
 class _Ear(logging.Handler):

@@ -59,9 +59,10 @@ def fold(execution: Execution, events: Iterable[HistoryEvent]) -> None:
 
 
 def hear_all(execution: Execution, now: int) -> None:
-    """Take every worker for alive at `now`: heartbeats leave no event, and nobody could receive one meanwhile."""
+    """Take every worker for alive at `now`: heartbeats leave no event, and nobody could receive one meanwhile. A clock
+    that was set back is behind the time at which the history has arrived, and that is what counts."""
     for branch in execution.attempts.values():
-        execution.hear(branch, now)
+        execution.hear(branch, max(now, execution.latest))
 
 
 def open_tasks(execution: Execution) -> list[RunTask | RunMap]:
