@@ -1,4 +1,4 @@
-"""The server's own HTTP connection, over a socket: what takes the short way, what does not, and that nobody can tell."""
+"""The server's own HTTP connection, over a socket: what takes the short way, what does not; nobody can tell them apart."""
 
 from __future__ import annotations
 
