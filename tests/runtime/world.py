@@ -181,40 +181,10 @@ class World:
         self, states: dict[str, Any], name: str = "m", machine_type: MachineType = "STANDARD", **fields: Any
     ) -> Machine:
         """A machine that begins with the first of `states`."""
-        definition = json.dumps({"StartAt": next(iter(states)), "States": states, **fields})
-        findings = await self.runtime.machines.check(definition, machine_type)
-        assert not [found for found in findings if found.severity == "ERROR"], findings
-        arn = f"{ARN}stateMachine:{name}"
-        revision = MachineRevision(
-            id=f"{name}-1",
-            machine_arn=arn,
-            definition=definition,
-            role_arn="arn:aws:iam::123456789012:role/r",
-            logging="{}",
-            tracing="{}",
-            encryption="{}",
-            created=self.clock.now(),
-            initial=True,
-        )
-        machine = Machine(
-            arn=arn,
-            name=name,
-            type=machine_type,
-            status="ACTIVE",
-            created=revision.created,
-            revision=revision,
-        )
-        await self.runtime.machines.create(machine, {})
-        return machine
+        return await make_machine(self.runtime, self.clock.now(), states, name, machine_type, **fields)
 
     async def begin(self, machine: Machine, name: str = "e", given: Any = None) -> ExecutionRow:
-        return await self.runtime.start_execution(
-            machine,
-            arn=arn_of(machine, name),
-            name=name,
-            input=Document({} if given is None else given),
-            trace_header=None,
-        )
+        return await begin(self.runtime, machine, name, given)
 
     async def run(self, until: Callable[[], bool] | None = None) -> None:
         await self.clock.run(self.runtime.idle, until)
@@ -228,6 +198,52 @@ class World:
         """The history, without the notes."""
         entries = await self.store.journal(execution.id)
         return [event for entry in entries for event in decode_events(entry.events) if event.id]
+
+
+async def make_machine(
+    runtime: Runtime,
+    now: int,
+    states: dict[str, Any],
+    name: str = "m",
+    machine_type: MachineType = "STANDARD",
+    **fields: Any,
+) -> Machine:
+    """A machine that begins with the first of `states`."""
+    definition = json.dumps({"StartAt": next(iter(states)), "States": states, **fields})
+    findings = await runtime.machines.check(definition, machine_type)
+    assert not [found for found in findings if found.severity == "ERROR"], findings
+    arn = f"{ARN}stateMachine:{name}"
+    revision = MachineRevision(
+        id=f"{name}-1",
+        machine_arn=arn,
+        definition=definition,
+        role_arn="arn:aws:iam::123456789012:role/r",
+        logging="{}",
+        tracing="{}",
+        encryption="{}",
+        created=now,
+        initial=True,
+    )
+    machine = Machine(
+        arn=arn,
+        name=name,
+        type=machine_type,
+        status="ACTIVE",
+        created=revision.created,
+        revision=revision,
+    )
+    await runtime.machines.create(machine, {})
+    return machine
+
+
+async def begin(runtime: Runtime, machine: Machine, name: str = "e", given: Any = None) -> ExecutionRow:
+    return await runtime.start_execution(
+        machine,
+        arn=arn_of(machine, name),
+        name=name,
+        input=Document({} if given is None else given),
+        trace_header=None,
+    )
 
 
 def arn_of(machine: Machine, name: str) -> str:

@@ -51,10 +51,10 @@ class Duties:
 
     def _go_on(self) -> None:
         if self._work is None and self._wanted != self._on:
+            self._on = self._wanted
             self._work = asyncio.get_running_loop().create_task(self._change())
 
     async def _change(self) -> None:
-        self._on = self._wanted
         try:
             if self._on:
                 await self._begin()
