@@ -43,7 +43,10 @@ def run_seeds(seeds: Sequence[int], processes: int, mutation: str = UNCHANGED) -
 
 
 def _judge(seed: int, mutation: str) -> Failure | None:
-    violation = run_seed(seed, mutation).violation
+    try:
+        violation = run_seed(seed, mutation).violation
+    except Exception as error:
+        violation = Violation("no bugs", f"in the simulation itself: {error!r}")
     return None if violation is None else Failure(seed, violation)
 
 

@@ -30,7 +30,7 @@ from treadle.tasks.contract import ServiceFault, TaskOutcome, TaskRequest
 
 from . import plan
 from .checks import Checks
-from .clients import Clients, Lost
+from .clients import DO, Clients, Lost
 from .datasets import SimulatedDatasets
 from .definitions import ROLE, MachinePlan
 from .disk import Disk
@@ -193,10 +193,9 @@ class World:
 
     def _happen(self, event: plan.Event) -> None:
         self._tell("event", event)
-        if type(event) in clients.DO:
-            self._employ(
-                partial(clients.DO[type(event)], self._clients, event), counts=not isinstance(event, plan.Worker)
-            )
+        do = DO.get(type(event))
+        if do is not None:
+            self._employ(partial(do, self._clients, event), counts=not isinstance(event, plan.Worker))
             return
         server = self._server
         match event:
