@@ -31,7 +31,7 @@ BODY_BYTES = 100
 class Echo:
     """Raises what it is told to; else keeps what it was asked, and answers what it was told to."""
 
-    model_name = "lambda"
+    model_name = signing_name = "lambda"
 
     def __init__(self) -> None:
         self.asked: tuple[str, dict[str, Any]] | None = None

@@ -9,7 +9,8 @@ from botocore.model import OperationModel
 
 from treadle.limits import Limits
 from treadle.neighbours.directory import Neighbours
-from treadle.tasks.service_calls import Answered, ServiceCalls
+from treadle.tasks.contract import Answered
+from treadle.tasks.service_calls import ServiceCalls
 
 from .fake_neighbour import HOST, FakeNeighbour
 

@@ -172,7 +172,7 @@ async def elsewhere() -> AsyncIterator[str]:
 
 
 async def test_an_api_elsewhere(elsewhere: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("treadle.tasks.service_calls._own_credentials", lambda: None)
+    monkeypatch.setattr("treadle.tasks.service_wire.own_credentials", lambda: None)
     given = parameters(ApiEndpoint=elsewhere, Stage="s", Path="/a b", QueryParameters={"q": ["1"]}, RequestBody={})
     apis = Apis()
     told = value(await run(given, apis))["ResponseBody"]

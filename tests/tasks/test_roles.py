@@ -7,13 +7,12 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from botocore.credentials import ReadOnlyCredentials
 from msgspec import structs
 
 from treadle.limits import Limits
 from treadle.neighbours.contract import EmulatorMissing, NeighbourUnavailable
 from treadle.neighbours.directory import Neighbours
-from treadle.tasks.contract import ServiceFault, TaskRequest, role_account
+from treadle.tasks.contract import Credentials, ServiceFault, TaskRequest, role_account
 from treadle.tasks.roles import RoleRefused, Roles, trusts
 from treadle.tasks.service_calls import ServiceCalls
 
@@ -152,9 +151,9 @@ async def test_roles_are_assumed_one_by_the_other_and_kept() -> None:
     roles = Roles(sts, execution_roles=True)
     for _ in range(2):
         calls = await roles.calls_of(task())
-        assert await calls.credentials() == ReadOnlyCredentials(TASK_ROLE, "s", "t")
+        assert await calls.credentials() == Credentials(TASK_ROLE, "s", "t")
     calls = await roles.calls_of(task(None))
-    assert await calls.credentials() == ReadOnlyCredentials(MACHINE_ROLE, "s", "t")
+    assert await calls.credentials() == Credentials(MACHINE_ROLE, "s", "t")
     assert sts.made == [TASK_ROLE, MACHINE_ROLE]
 
 
@@ -181,12 +180,12 @@ async def test_requests_to_endpoints_are_signed_with_what_the_role_gives() -> No
     url = "http://sts.example"
     neighbours = Neighbours(FakeNeighbour(), {"sts": url}, limits)
     neighbours._transports = {"sts": neighbour}  # type: ignore[dict-item]  # a neighbour is all that is asked for
-    given = ReadOnlyCredentials("AKIAOWN", "s", None)
+    given = Credentials("AKIAOWN", "s")
 
-    async def own() -> ReadOnlyCredentials:
+    async def own() -> Credentials:
         return given
 
     calls = ServiceCalls(neighbours, limits, HOST).signed_with(own)
     credentials = await (await Roles(calls, execution_roles=False).calls_of(task())).credentials()
-    assert credentials == ReadOnlyCredentials("ASIAROLE", "s", "the-token")
+    assert credentials == Credentials("ASIAROLE", "s", "the-token")
     assert "Credential=AKIAOWN/" in neighbour.headers["authorization"]

@@ -45,17 +45,21 @@ class Keyring:
         self._store = store
         self._clock = clock
         self._limits = limits
-        self._usable = {each.access_key_id: each for each in configured}
+        self._configured = {each.access_key_id: each for each in configured}
+        self._usable = dict(self._configured)
         self.required = bool(self._usable)
         """Whether requests must be signed: there is, or ever was, a key for clients. Revoking the last one must
         not let everybody in."""
 
     async def open(self) -> None:
+        """Also to learn anew which there are."""
         stored = await self._store.access_key_list()
         self.required = self.required or bool(stored)
         for key in stored:
             if key.revoked is None:
                 self._usable.setdefault(key.id, _credentials(key))
+            elif key.id not in self._configured:
+                self._usable.pop(key.id, None)
 
     def find(self, access_key_id: str) -> Credentials | None:
         return self._usable.get(access_key_id)

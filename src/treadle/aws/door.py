@@ -42,7 +42,7 @@ from treadle.aws.service import Asked, Caller, JsonService, RestService
 from treadle.aws.unserved import refusal
 from treadle.limits import Limits
 from treadle.neighbours.catalogue import AwsService
-from treadle.store.contract import StoreUnusable
+from treadle.store.contract import StoreUnavailable, StoreUnusable
 
 T = TypeVar("T")
 
@@ -119,6 +119,8 @@ class Door:
             await answer.send(send, request_id)
         except StoreUnusable as error:  # in the midst of a stream
             self._on_failure(error)
+        except StoreUnavailable as error:
+            _logger.info("an answer was broken off: %s", error)
 
     def takes_whole(self, headers: Mapping[bytes, bytes]) -> bool:
         """Whether a request `POST /` with these headers is for a service behind AWS JSON, so that `answer_whole` may
@@ -150,6 +152,8 @@ class Door:
             return refusal(error)
         except StoreUnusable as error:
             self._on_failure(error)
+            return refusal(ApiError("ServiceUnavailable", str(error)))
+        except StoreUnavailable as error:
             return refusal(ApiError("ServiceUnavailable", str(error)))
         except Exception:
             _logger.exception("request %s failed", request_id)

@@ -16,12 +16,14 @@ import binascii
 import struct
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from botocore.model import StructureShape
 from msgspec import Struct
 
 from treadle.aws.messages import Answer, encode
+
+if TYPE_CHECKING:
+    from botocore.model import StructureShape
 
 CONTENT_TYPE = b"application/vnd.amazon.eventstream"
 _TEXT = 7

@@ -24,15 +24,15 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
-from typing import Any
-
-import regex
-from botocore.model import ListShape, MapShape, Shape, StringShape, StructureShape
-from botocore.utils import parse_timestamp
+from typing import TYPE_CHECKING, Any
 
 from treadle.aws.errors import ApiError
 from treadle.limits import Limits
 from treadle.tasks.service_models import load as load  # noqa: PLC0414 - the models of the services below are the same
+
+if TYPE_CHECKING:
+    import regex
+    from botocore.model import ListShape, MapShape, Shape, StringShape, StructureShape
 
 Check = Callable[[Any, str, list[str]], Any]
 Display = Callable[[Any], str]
@@ -287,6 +287,8 @@ def _timestamp(value: Any, path: str, found: list[str]) -> float:
     """Seconds since the epoch, which is also how JSON has them."""
     if type(value) in (int, float):
         return float(value)
+    from botocore.utils import parse_timestamp  # there already: who asks has compiled a model
+
     try:
         moment: datetime = parse_timestamp(value)
         return moment.timestamp()
@@ -322,7 +324,11 @@ def _pattern(shape: StringShape) -> re.Pattern[str] | regex.Pattern[str] | None:
     if source is None:
         return None
     source = source.replace(r"\p{ASCII}", r"[\x00-\x7f]").replace(_BEYOND_16_BITS, r"\U00010000-\U0010FFFF")
-    return regex.compile(source) if r"\p{" in source else re.compile(source)
+    if r"\p{" not in source:
+        return re.compile(source)
+    import regex  # few servers meet such a pattern
+
+    return regex.compile(source)
 
 
 def _display(shape: Shape) -> Display:
@@ -336,13 +342,13 @@ def _java(shape: Shape, value: Any) -> str:
     """A value as Java prints it: AWS's messages are made of that."""
     if shape.metadata.get("sensitive"):
         return "*** Sensitive Data Redacted ***"
-    if isinstance(shape, StructureShape) and isinstance(value, dict):
+    if shape.type_name == "structure" and isinstance(value, dict):
         members = [
             f"{name}={_java(member, value[name])}"
             for name, member in shape.members.items()
             if value.get(name) is not None
         ]
         return f"{shape.name}({', '.join(members)})"
-    if isinstance(shape, ListShape) and isinstance(value, list):
+    if shape.type_name == "list" and isinstance(value, list):
         return "[" + ", ".join(_java(shape.member, item) for item in value) + "]"
     return str(value)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from botocore.model import ListShape, MapShape, Shape, StructureShape
+if TYPE_CHECKING:
+    from botocore.model import Shape
 
 
 @lru_cache(maxsize=256)
@@ -18,11 +19,11 @@ def _has(shape: Shape, seen: set[str]) -> bool:
     if shape.name in seen:
         return False
     seen.add(shape.name)
-    if isinstance(shape, StructureShape):
+    if shape.type_name == "structure":
         return any(_wire_name(member, name) != name or _has(member, seen) for name, member in shape.members.items())
-    if isinstance(shape, ListShape):
+    if shape.type_name == "list":
         return _has(shape.member, seen)
-    return isinstance(shape, MapShape) and _has(shape.value, seen)
+    return shape.type_name == "map" and _has(shape.value, seen)
 
 
 def _wire_name(member: Shape, name: str) -> str:
@@ -34,7 +35,7 @@ def _wire_name(member: Shape, name: str) -> str:
 def renamed(shape: Shape, value: Any, *, wire: bool) -> Any:
     """A value of this shape with its members called as on the wire, or as in the model. What is no such value, and
     what the model does not know, stays as it is."""
-    if isinstance(shape, StructureShape) and isinstance(value, dict):
+    if shape.type_name == "structure" and isinstance(value, dict):
         names = {name: _wire_name(member, name) for name, member in shape.members.items()}
         known = names if wire else {on_the_wire: name for name, on_the_wire in names.items()}
         called = {given: known.get(given, given) for given in value}
@@ -44,8 +45,8 @@ def renamed(shape: Shape, value: Any, *, wire: bool) -> Any:
             else each
             for given, each in value.items()
         }
-    if isinstance(shape, ListShape) and isinstance(value, list):
+    if shape.type_name == "list" and isinstance(value, list):
         return [renamed(shape.member, each, wire=wire) for each in value]
-    if isinstance(shape, MapShape) and isinstance(value, dict):
+    if shape.type_name == "map" and isinstance(value, dict):
         return {key: renamed(shape.value, each, wire=wire) for key, each in value.items()}
     return value

@@ -14,10 +14,10 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterator
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote
 
-from botocore.model import OperationModel, Shape
 from msgspec import Struct
 
 from treadle.aws import model
@@ -26,6 +26,9 @@ from treadle.aws.event_stream import EventStream
 from treadle.aws.messages import Answer, Request, decoded, encode
 from treadle.aws.names_on_the_wire import has_other_names, renamed
 from treadle.aws.service import Asked, Caller, RestService
+
+if TYPE_CHECKING:
+    from botocore.model import OperationModel, ServiceModel, Shape
 
 _JSON = b"application/json"
 _LABEL = re.compile(r"\{(\w+)\}")
@@ -75,29 +78,19 @@ class RestJson:
 
     def __init__(self, service: RestService) -> None:
         self._service = service
-        self._model = model.load(service.model_name)
-        self.signing_name: str = self._model.signing_name
-        self._tree = _Node()
-        for name in self._model.operation_names:
-            self._plant(self._model.operation_model(name))
+        self.signing_name = service.signing_name
 
-    def _plant(self, operation: OperationModel) -> None:
-        path, _, query = operation.http["requestUri"].partition("?")
-        node, labels = self._tree, []
-        for segment in _segments(path):
-            label = _LABEL.fullmatch(segment)
-            if label is None:
-                if "{" in segment:
-                    raise TypeError(f"the path segment {segment!r} of {operation.name} is of no known kind")
-                node = node.literal.setdefault(segment, _Node())
-            else:
-                labels.append(label[1])
-                node.variable = node.variable or _Node()
-                node = node.variable
-        route = _Route(operation.name, tuple(labels), frozenset(parse_qsl(query, keep_blank_values=True)))
-        routes = node.routes.setdefault(operation.http["method"], [])
-        routes.append(route)
-        routes.sort(key=lambda each: -len(each.fixed))
+    @cached_property
+    def _model(self) -> ServiceModel:
+        return model.load(self._service.model_name)
+
+    @cached_property
+    def _tree(self) -> _Node:
+        """Made with the first request: it reads the model of the service."""
+        tree = _Node()
+        for name in self._model.operation_names:
+            _plant(tree, self._model.operation_model(name))
+        return tree
 
     def speaks(self, request: Request) -> bool:
         """Whether its method and path are those of an operation."""
@@ -138,6 +131,25 @@ class RestJson:
                 members["Type"] = "User" if error.status < 500 else "Server"
         status = _STATUS.get(name, error.status)
         return Answer(status, _JSON, encode(members), headers=((b"x-amzn-errortype", name.encode()),))
+
+
+def _plant(tree: _Node, operation: OperationModel) -> None:
+    path, _, query = operation.http["requestUri"].partition("?")
+    node, labels = tree, []
+    for segment in _segments(path):
+        label = _LABEL.fullmatch(segment)
+        if label is None:
+            if "{" in segment:
+                raise TypeError(f"the path segment {segment!r} of {operation.name} is of no known kind")
+            node = node.literal.setdefault(segment, _Node())
+        else:
+            labels.append(label[1])
+            node.variable = node.variable or _Node()
+            node = node.variable
+    route = _Route(operation.name, tuple(labels), frozenset(parse_qsl(query, keep_blank_values=True)))
+    routes = node.routes.setdefault(operation.http["method"], [])
+    routes.append(route)
+    routes.sort(key=lambda each: -len(each.fixed))
 
 
 def _segments(path: str) -> list[str]:

@@ -52,6 +52,7 @@ class RestService(Protocol):
 
     model_name: str
     """botocore's name of the service."""
+    signing_name: str
 
     def body_bytes(self, operation: str) -> int:
         """The largest body that the operation takes."""

@@ -12,10 +12,9 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote, urlsplit
 
-from botocore.model import OperationModel
 from msgspec import Struct
 
 from treadle.datasets.contract import DatasetError, Owner
@@ -25,6 +24,9 @@ from treadle.tasks.contract import ServiceFault
 from treadle.tasks.sdk_shapes import UnknownField, to_request
 from treadle.tasks.service_calls import ServiceCalls
 from treadle.tasks.service_models import load
+
+if TYPE_CHECKING:
+    from botocore.model import OperationModel
 
 _PAGE = 1_000
 """Entries of one page of a listing, as S3's."""

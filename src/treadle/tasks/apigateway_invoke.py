@@ -20,16 +20,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
-import botocore.auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import ReadOnlyCredentials
 from msgspec import UNSET, Struct
 
 from treadle.document import Document, encode
 from treadle.limits import Limits
 from treadle.neighbours.contract import NeighbourUnavailable
 from treadle.neighbours.web import Web, WebRequest, WebTrouble
-from treadle.tasks.contract import ApiAnswer, ApiCall, Apis, TaskOutcome, TaskRequest
+from treadle.tasks.contract import ApiAnswer, ApiCall, Apis, Credentials, TaskOutcome, TaskRequest
 from treadle.tasks.http_invoke import body_value
 from treadle.tasks.http_request import Misused, check_members
 from treadle.tasks.lambda_outcomes import result_too_large
@@ -127,7 +124,7 @@ class ApiTasks:
         sent = _outgoing(invocation)
         if invocation.signed:
             credentials = await calls.credentials()
-            sent = _signed(sent, credentials or ReadOnlyCredentials(request.account, "none", None), request.region)
+            sent = _signed(sent, credentials or Credentials.unverified(request.account), request.region)
         answer = await self._web.fetch(sent, self._limits.payload_bytes + 1)
         return ApiAnswer(status=answer.status, headers=answer.headers, body=answer.body)
 
@@ -246,8 +243,8 @@ def _outgoing(invocation: _Invocation) -> WebRequest:
     return WebRequest(method=invocation.method, url=url, headers=headers, body=invocation.body or None)
 
 
-def _signed(sent: WebRequest, credentials: ReadOnlyCredentials, region: str) -> WebRequest:
-    request = AWSRequest(method=sent.method, url=sent.url, headers=dict(sent.headers), data=sent.body)
-    botocore.auth.SigV4Auth(credentials, "execute-api", region).add_auth(request)
-    added = [(name, value) for name, value in request.headers.items() if (name, value) not in sent.headers]
+def _signed(sent: WebRequest, credentials: Credentials, region: str) -> WebRequest:
+    from treadle.tasks.service_wire import signed_headers
+
+    added = signed_headers(sent.method, sent.url, sent.headers, sent.body, "execute-api", credentials, region)
     return WebRequest(method=sent.method, url=sent.url, headers=[*sent.headers, *added], body=sent.body)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from msgspec import Struct
 
@@ -130,6 +130,31 @@ class ServiceFault(Exception):
         """The error's name in the service's model, if that is another than the code; else the code."""
         self.extended_request_id = extended_request_id
         """S3's second id of a request."""
+
+
+class Credentials(NamedTuple):
+    """What requests are signed with."""
+
+    access_key: str
+    secret_key: str
+    token: str | None = None
+
+    @classmethod
+    def unverified(cls, account: str) -> Credentials:
+        """For who verifies nothing, but takes the access key for the account."""
+        return cls(account, "none")
+
+
+class Answered(Struct, frozen=True):
+    """What a neighbour has answered."""
+
+    members: dict[str, Any]
+    """By their names in the service's model; times are seconds since the epoch."""
+    status: int
+    headers: dict[str, str]
+    """Names in lower case."""
+    body: bytes
+    request_id: str
 
 
 class ServiceAnswer(Struct, frozen=True):

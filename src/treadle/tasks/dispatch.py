@@ -14,10 +14,9 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
-from botocore.model import OperationModel
 from msgspec import Struct, structs
 
 from treadle.document import Document
@@ -51,6 +50,9 @@ from treadle.tasks.sdk_call import operation_of, run_sdk_call, step_functions_op
 from treadle.tasks.service_calls import ServiceCalls
 from treadle.tasks.service_jobs import ServiceJob
 from treadle.tasks.start_execution import run_start_execution
+
+if TYPE_CHECKING:
+    from botocore.model import OperationModel
 
 Report = Callable[[TaskOutcome], None]
 

@@ -19,16 +19,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jmespath
-from botocore.model import OperationModel
 from jmespath.parser import ParsedResult
 from msgspec import Struct
 
 from treadle.tasks.contract import TaskRequest
 from treadle.tasks.sdk_v1_services import Service
 from treadle.tasks.service_models import load
+
+if TYPE_CHECKING:
+    from botocore.model import OperationModel
 
 Ask = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
 """An operation of the service with these parameters, to its answer. Raises ServiceFault, NeighbourUnavailable."""

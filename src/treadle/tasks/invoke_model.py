@@ -20,14 +20,14 @@ from typing import Any
 from treadle.document import Document, decode
 from treadle.neighbours.contract import NeighbourUnavailable
 from treadle.tasks import optimised
-from treadle.tasks.contract import ServiceFault, TaskOutcome, TaskRequest
+from treadle.tasks.contract import Answered, ServiceFault, TaskOutcome, TaskRequest
 from treadle.tasks.integration_table import INVOKE_MODEL
 from treadle.tasks.lambda_outcomes import result_too_large
 from treadle.tasks.parameters import malformed, missing, unsupported
 from treadle.tasks.sdk_call import service_fault
 from treadle.tasks.sdk_names import spellings
 from treadle.tasks.sdk_shapes import to_request
-from treadle.tasks.service_calls import Answered, ServiceCalls
+from treadle.tasks.service_calls import ServiceCalls
 from treadle.tasks.service_models import load
 
 _PLACES = ("Input", "Output")

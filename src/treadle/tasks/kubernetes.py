@@ -21,15 +21,11 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-import botocore.auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import ReadOnlyCredentials
-
 from treadle.document import Document, decode, encode
 from treadle.limits import Limits
 from treadle.neighbours.contract import NeighbourUnavailable
 from treadle.neighbours.web import Web, WebRequest, WebTrouble
-from treadle.tasks.contract import TaskOutcome, TaskRequest
+from treadle.tasks.contract import Credentials, TaskOutcome, TaskRequest
 from treadle.tasks.lambda_outcomes import result_too_large
 from treadle.tasks.parameters import NO_OBJECT, malformed, missing, unsupported
 from treadle.tasks.service_calls import ServiceCalls
@@ -189,13 +185,11 @@ def _certificate(given: str) -> str:
 
 async def _token(cluster: str, request: TaskRequest, calls: ServiceCalls) -> str:
     """A presigned GetCallerIdentity, from which the cluster learns who asks. Raises NeighbourUnavailable."""
-    credentials = await calls.credentials() or ReadOnlyCredentials(request.account, "none", None)
+    from treadle.tasks.service_wire import presigned_url
+
+    credentials = await calls.credentials() or Credentials.unverified(request.account)
     region = request.region
-    asked = AWSRequest(
-        method="GET",
-        url=f"https://sts.{region}.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15",
-        headers={"x-k8s-aws-id": cluster},
-    )
-    botocore.auth.SigV4QueryAuth(credentials, "sts", region, expires=_TOKEN_SECONDS).add_auth(asked)
-    signed = base64.urlsafe_b64encode(str(asked.url).encode()).decode().rstrip("=")
+    url = f"https://sts.{region}.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15"
+    signed_url = presigned_url(url, {"x-k8s-aws-id": cluster}, "sts", credentials, region, _TOKEN_SECONDS)
+    signed = base64.urlsafe_b64encode(signed_url.encode()).decode().rstrip("=")
     return f"k8s-aws-v1.{signed}"

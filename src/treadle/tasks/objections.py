@@ -13,8 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
-
-from botocore.model import OperationModel
+from typing import TYPE_CHECKING
 
 from treadle.language.integrations import unrecognized
 from treadle.language.resources import Resource
@@ -25,6 +24,9 @@ from treadle.tasks.optimised import integration_of
 from treadle.tasks.parameters import unsupported
 from treadle.tasks.sdk_call import operation_of
 from treadle.tasks.sdk_names import spellings
+
+if TYPE_CHECKING:
+    from botocore.model import OperationModel
 
 _DEPRECATED_IN = frozenset(
     {

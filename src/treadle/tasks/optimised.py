@@ -19,23 +19,24 @@ import asyncio
 import socket
 import zlib
 from email.utils import formatdate
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-
-from botocore.model import OperationModel
 
 from treadle.document import Document, decode, encode
 from treadle.language import integrations as language
 from treadle.language.resources import Resource
 from treadle.neighbours.contract import NeighbourUnavailable
-from treadle.tasks.contract import ServiceFault, TaskOutcome, TaskRequest
+from treadle.tasks.contract import Answered, ServiceFault, TaskOutcome, TaskRequest
 from treadle.tasks.integration_table import INTEGRATIONS
 from treadle.tasks.integrations import Integration, Lookup, evaluate
 from treadle.tasks.lambda_outcomes import result_too_large
 from treadle.tasks.parameters import NO_OBJECT, malformed, unsupported
 from treadle.tasks.sdk_names import exception_name
 from treadle.tasks.sdk_shapes import UnknownField, epoch_milliseconds, misfit, to_request, to_result
-from treadle.tasks.service_calls import Answered, ServiceCalls
+from treadle.tasks.service_calls import ServiceCalls
+
+if TYPE_CHECKING:
+    from botocore.model import OperationModel
 
 METADATA = ("SdkHttpMetadata", "SdkResponseMetadata")
 """What results have beside the members of the service's answer."""

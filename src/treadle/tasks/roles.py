@@ -20,12 +20,11 @@ from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
-from botocore.credentials import ReadOnlyCredentials
 from msgspec import Struct
 
 from treadle.document import decode
 from treadle.neighbours.contract import EmulatorMissing, NeighbourUnavailable
-from treadle.tasks.contract import ServiceFault, TaskRequest, role_account
+from treadle.tasks.contract import Credentials, ServiceFault, TaskRequest, role_account
 from treadle.tasks.service_calls import ServiceCalls
 from treadle.tasks.service_models import load
 
@@ -42,7 +41,7 @@ class RoleRefused(Exception):
 
 
 class _Assumed(Struct, frozen=True):
-    credentials: ReadOnlyCredentials
+    credentials: Credentials
     runs_out: float
     """By the clock of the event loop."""
 
@@ -101,7 +100,7 @@ class Roles:
 
     # -- an endpoint's -------------------------------------------------------------------------------------
 
-    async def _credentials(self, chain: tuple[str, ...], region: str) -> ReadOnlyCredentials | None:
+    async def _credentials(self, chain: tuple[str, ...], region: str) -> Credentials | None:
         """Of the last role, which the one before it has assumed. Raises ServiceFault, NeighbourUnavailable."""
         if not chain:
             return await self._calls.credentials()
@@ -119,7 +118,7 @@ class Roles:
         )
         given = answer.members.get("Credentials") or {}
         try:
-            made = ReadOnlyCredentials(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+            made = Credentials(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
         except KeyError as error:
             raise NeighbourUnavailable("STS has assumed a role and given no credentials") from error
         self._assumed = {chain: assumed for chain, assumed in self._assumed.items() if now < assumed.runs_out}

@@ -11,9 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
-from typing import Any
-
-from botocore.model import OperationModel
+from typing import TYPE_CHECKING, Any
 
 from treadle.document import Document
 from treadle.language.resources import Resource
@@ -23,6 +21,9 @@ from treadle.tasks.parameters import NO_OBJECT, malformed, unsupported
 from treadle.tasks.sdk_names import error_prefix, exception_name
 from treadle.tasks.sdk_shapes import UnknownField, iso_time, misfit, to_request, to_result
 from treadle.tasks.service_models import load, sdk_clients, sdk_operation
+
+if TYPE_CHECKING:
+    from botocore.model import OperationModel
 
 RESOURCE_TYPE = "aws-sdk:sfn"
 

@@ -18,12 +18,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
-
-from botocore.model import ListShape, MapShape, Shape, StructureShape
+from typing import TYPE_CHECKING, Any
 
 from treadle.document import encode
 from treadle.tasks.sdk_names import spelled, spellings
+
+if TYPE_CHECKING:
+    from botocore.model import Shape
 
 WriteTime = Callable[[float], Any]
 """Seconds since the epoch, as a workflow sees them."""
@@ -46,7 +47,7 @@ def to_request(shape: Shape, value: Any, *, native_within: bool = False) -> Any:
 
 def _to_request(shape: Shape, value: Any, native_within: bool, within: bool) -> Any:
     below = partial(_to_request, native_within=native_within, within=True)
-    if isinstance(shape, StructureShape) and isinstance(value, dict):
+    if shape.type_name == "structure" and isinstance(value, dict):
         members = {name: member for member in shape.members for name in spellings(member)}
         if native_within and within:
             members.update({member: member for member in shape.members})
@@ -58,9 +59,9 @@ def _to_request(shape: Shape, value: Any, native_within: bool, within: bool) -> 
                 member = members[field]
                 request[member] = below(shape.members[member], given)
         return request
-    if isinstance(shape, ListShape) and isinstance(value, list):
+    if shape.type_name == "list" and isinstance(value, list):
         return [below(shape.member, item) for item in value]
-    if isinstance(shape, MapShape) and isinstance(value, dict):
+    if shape.type_name == "map" and isinstance(value, dict):
         return {key: below(shape.value, item) for key, item in value.items()}
     streamed = shape.serialization.get("streaming", False)
     if shape.type_name in ("string", "blob") and (streamed or not isinstance(value, str)):
@@ -96,7 +97,7 @@ def misfit(shape: Shape, value: Any, name: str = "") -> str | None:
 
 def to_result(shape: Shape, value: Any, write_time: WriteTime, spell: Callable[[str], str] = spelled) -> Any:
     """An answer of the service as the result of a task. `spell`: the names of its members."""
-    if isinstance(shape, StructureShape) and isinstance(value, dict):
+    if shape.type_name == "structure" and isinstance(value, dict):
         members = shape.members
         shown = {
             spell(name): to_result(members[name], member, write_time, spell)
@@ -104,9 +105,9 @@ def to_result(shape: Shape, value: Any, write_time: WriteTime, spell: Callable[[
             if name in members and member is not None
         }
         return dict(sorted(shown.items()))
-    if isinstance(shape, ListShape) and isinstance(value, list):
+    if shape.type_name == "list" and isinstance(value, list):
         return [to_result(shape.member, item, write_time, spell) for item in value]
-    if isinstance(shape, MapShape) and isinstance(value, dict):
+    if shape.type_name == "map" and isinstance(value, dict):
         return {key: to_result(shape.value, item, write_time, spell) for key, item in value.items()}
     if shape.type_name == "timestamp" and isinstance(value, int | float):
         return write_time(value)

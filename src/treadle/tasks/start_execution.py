@@ -29,9 +29,8 @@ import asyncio
 import uuid
 from collections.abc import Callable
 from email.utils import formatdate
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from botocore.model import Shape
 from msgspec import Struct
 
 from treadle.document import Document, decode, encode
@@ -42,6 +41,9 @@ from treadle.tasks.parameters import NO_OBJECT, malformed, missing, unsupported
 from treadle.tasks.sdk_names import exception_name
 from treadle.tasks.sdk_shapes import epoch_milliseconds, to_result
 from treadle.tasks.service_models import load
+
+if TYPE_CHECKING:
+    from botocore.model import Shape
 
 PARAMETERS = ("StateMachineArn", "Input", "Name", "TraceHeader")
 _NAMES = uuid.UUID("5d4bd1ce-2ff6-4b32-8ac4-6e6f9fb2a1f3")

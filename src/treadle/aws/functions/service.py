@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import cache
 from typing import Any
 
 from treadle.aws import model
@@ -27,6 +28,7 @@ from treadle.aws.functions import (
 )
 from treadle.aws.functions.call import Backend, Call
 from treadle.aws.functions.code_tokens import CodeTokens
+from treadle.aws.model import Checker
 from treadle.aws.service import Caller
 from treadle.aws.tokens import PageTokens
 from treadle.clock import Clock
@@ -114,14 +116,11 @@ _WITH_CODE = frozenset({"CreateFunction", "PublishLayerVersion", "UpdateFunction
 
 class FunctionService:
     model_name = "lambda"
+    signing_name = SIGNING_NAME
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        service = model.load(self.model_name)
-        self._operations = {
-            name: (model.compile_checker(service.operation_model(name).input_shape, {}, _called), operation)
-            for name, operation in OPERATIONS.items()
-        }
+        self._checker = cache(self._compiled)
 
     def body_bytes(self, operation: str) -> int:
         limits = self._backend.limits
@@ -133,15 +132,19 @@ class FunctionService:
         return limits.request_bytes
 
     async def serve(self, operation: str, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
-        served = self._operations.get(operation)
-        if served is None:
+        carry_out = OPERATIONS.get(operation)
+        if carry_out is None:
             raise not_implemented(f"the operation {operation}")
-        check, carry_out = served
+        check = self._checker(operation)
         if operation in _WITH_CODE:  # megabytes of Base64
             checked = await asyncio.to_thread(check, request)
         else:
             checked = check(request)
         return await carry_out(Call(operation, self._backend, caller), checked)
+
+    def _compiled(self, operation: str) -> Checker:
+        shape = model.load(self.model_name).operation_model(operation).input_shape
+        return model.compile_checker(shape, {}, _called)
 
 
 def _called(member: str) -> str:

@@ -78,7 +78,6 @@ class JobServices:
         return protocol
 
     def _rest_protocol(self, part: RestPart[Any]) -> RestJson:
-        """Made with the first request: it reads the model of the service."""
         if part.signing_name not in self._protocols:
             self._protocols[part.signing_name] = RestJson(part)
         protocol = self._protocols[part.signing_name]

@@ -11,7 +11,7 @@ from treadle.aws.service import Caller
 from treadle.aws.states.service import StatesService
 from treadle.runtime.ends import Ends
 from treadle.runtime.errors import RuntimeClosed
-from treadle.store.contract import StoreUnusable
+from treadle.store.contract import StoreUnavailable, StoreUnusable
 from treadle.tasks.contract import ServiceAnswer, ServiceFault
 
 
@@ -28,7 +28,7 @@ class InProcess:
             members = await self._service.serve(operation, request, caller)
         except ApiError as error:
             raise ServiceFault(error.body["__type"], error.body["message"], error.status, caller.request_id) from error
-        except (RuntimeClosed, StoreUnusable) as error:
+        except (RuntimeClosed, StoreUnavailable, StoreUnusable) as error:
             raise _unavailable(error, caller.request_id) from error
         return ServiceAnswer(members, caller.request_id)
 
@@ -39,7 +39,7 @@ class InProcess:
         request_id = random_id()
         try:
             exists = await self._ends.wait(execution_arn)
-        except (RuntimeClosed, StoreUnusable) as error:
+        except (RuntimeClosed, StoreUnavailable, StoreUnusable) as error:
             raise _unavailable(error, request_id) from error
         if not exists:
             text = f"Execution Does Not Exist: '{execution_arn}'"

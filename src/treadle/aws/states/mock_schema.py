@@ -17,14 +17,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
-
-from botocore.exceptions import UnknownServiceError
-from botocore.model import OperationModel, Shape, StringShape, StructureShape
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from treadle.language.resources import Resource
 from treadle.tasks.sdk_names import spelled, spellings
-from treadle.tasks.service_models import load, sdk_clients
+from treadle.tasks.service_models import UnknownService, load, sdk_clients
+
+if TYPE_CHECKING:
+    from botocore.model import OperationModel, Shape
 
 _OPTIMISED = {
     "athena": "athena",
@@ -103,7 +103,7 @@ def _operation(resource: Resource) -> OperationModel | None:
         wanted = polled
     try:
         api = load(client)
-    except UnknownServiceError:
+    except UnknownService:
         return None
     name = {name.lower(): name for name in api.operation_names}.get(wanted.lower())
     return None if name is None else api.operation_model(name)
@@ -138,7 +138,7 @@ def _faults(shape: Shape, result: Any, *, strict: bool) -> Iterator[str]:
         if fault is not None:
             yield f"Field '{found.name}' {fault}"
             continue
-        if strict and isinstance(found.shape, StructureShape):
+        if strict and found.shape.type_name == "structure":
             for member in found.shape.required_members:
                 if all(found.value.get(name) is None for name in spellings(member)):
                     yield f"Required field '{spelled(member)}' is missing"
@@ -152,7 +152,7 @@ def _within(found: _Found) -> Iterator[_Found]:
         inner = [_Found(shape.member, found.name, item) for item in value]
     elif shape.type_name == "map":
         inner = [_Found(shape.value, key, item) for key, item in value.items()]
-    elif isinstance(shape, StructureShape) and not _is_any_json(shape):
+    elif shape.type_name == "structure" and not _is_any_json(shape):
         members = {name: member for original, member in shape.members.items() for name in spellings(original)}
         inner = [_Found(members[name], name, item) for name, item in value.items() if name in members]
     else:
@@ -190,9 +190,9 @@ def _type_fault(found: _Found) -> str | None:
 
 def _constraint_fault(found: _Found) -> str | None:
     shape, value = found.shape, found.value
-    if isinstance(shape, StringShape) and shape.enum and value not in shape.enum:
+    if shape.type_name == "string" and shape.enum and value not in shape.enum:
         return "is not an expected value"
-    if type(value) is bool or isinstance(shape, StructureShape) or _is_any_json(shape):
+    if type(value) is bool or shape.type_name == "structure" or _is_any_json(shape):
         return None
     counts = isinstance(value, (int, float))
     size = value if counts else len(value)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import cache
 from typing import Any
 
 from treadle.aws import model
 from treadle.aws.errors import not_implemented
+from treadle.aws.model import Checker
 from treadle.aws.service import Caller
 from treadle.aws.states import (
     activities,
@@ -95,6 +97,7 @@ async def states_service(
 
 
 class StatesService:
+    model_name = "stepfunctions"
     target_prefix = "AWSStepFunctions"
     signing_name = "states"
     content_type = "application/x-amz-json-1.0"
@@ -103,24 +106,26 @@ class StatesService:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        service = model.load("stepfunctions")
-        self._known = frozenset(service.operation_names)
-        bounds = model.step_functions_bounds(backend.options.limits)
-        self._operations = {
-            name: (model.compile_checker(service.operation_model(name).input_shape, bounds), operation)
-            for name, operation in OPERATIONS.items()
-        }
+        self._checker = cache(self._compiled)
 
     def has_operation(self, operation: str) -> bool:
-        return operation in self._known
+        return operation in OPERATIONS or operation in model.load(self.model_name).operation_names
+
+    def prepare(self) -> None:
+        """Compile what checks requests, which the first request of each kind would wait for."""
+        for operation in OPERATIONS:
+            self._checker(operation)
 
     async def serve(self, operation: str, body: Any, caller: Caller) -> dict[str, Any]:
-        served = self._operations.get(operation)
-        if served is None:
+        carry_out = OPERATIONS.get(operation)
+        if carry_out is None:
             raise not_implemented(f"the operation {operation}")
-        check, carry_out = served
         if caller.trace_header is not None and operation in _TAKE_TRACE_HEADER and isinstance(body, dict):
             body["traceHeader"] = caller.trace_header  # the HTTP header wins (api.md section 8)
-        request = check(body)
+        request = self._checker(operation)(body)
         check_owner(request, operation, caller)
         return await carry_out(Call(operation, self._backend, caller.account, caller.region, caller.wait_for), request)
+
+    def _compiled(self, operation: str) -> Checker:
+        shape = model.load(self.model_name).operation_model(operation).input_shape
+        return model.compile_checker(shape, model.step_functions_bounds(self._backend.options.limits))
