@@ -26,7 +26,8 @@ class Refused(Exception):
     """The server answered with an error. The message is its body."""
 
 
-def _request(operation: str, body: dict[str, Any]) -> bytes:
+def request(operation: str, body: dict[str, Any]) -> bytes:
+    """The bytes of a request."""
     payload = _encode(body)
     return (
         b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-amz-json-1.0\r\n"
@@ -55,7 +56,7 @@ class Client:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def call(self, operation: str, **body: Any) -> Any:
-        self._socket.sendall(_request(operation, body))
+        self._socket.sendall(request(operation, body))
         received = b""
         while _HEAD_END not in received:
             received += self._receive()
@@ -89,7 +90,7 @@ class AsyncClient:
         return cls(*await asyncio.open_connection("127.0.0.1", port))
 
     async def call(self, operation: str, **body: Any) -> Any:
-        self._writer.write(_request(operation, body))
+        self._writer.write(request(operation, body))
         head = await self._reader.readuntil(_HEAD_END)
         return _answer(head, await self._reader.readexactly(_body_bytes(head)))
 

@@ -49,7 +49,7 @@ def engine(rig: Rig) -> Iterator[Figure]:
     seconds = rig.size(1_000, 300) / 1e3
     for name, definition, data, transitions in _machines():
         for kind in _KINDS:
-            program = _compiled(definition, kind)
+            program = compiled(definition, kind)
             rates = [_rate(program, kind == "STANDARD", data, transitions, seconds) for _ in range(5)]
             key = "express.engine" if kind == "EXPRESS" and name == "5 Pass" else ""
             of = "Express" if kind == "EXPRESS" else "Standard, with its events encoded"
@@ -81,7 +81,7 @@ def _machines() -> Iterator[tuple[str, dict[str, Any], Any, int]]:
     yield "inline Map of 100 items, one Pass each", inline_map(), {"items": list(range(100))}, 101
 
 
-def _compiled(definition: dict[str, Any], kind: MachineType) -> Program:
+def compiled(definition: dict[str, Any], kind: MachineType) -> Program:
     compiled = compile_definition(json.dumps(definition), kind, DEFAULT_LIMITS, lambda resource: None)
     if compiled.program is None:
         raise RuntimeError(f"a definition is wrong: {compiled.diagnostics}")
@@ -93,12 +93,12 @@ def _rate(program: Program, encoded: bool, data: Any, transitions: int, seconds:
     text = json.dumps(data)
     count, began = 0, time.perf_counter()
     while (took := time.perf_counter() - began) < seconds:
-        _run(program, text, encoded)
+        run(program, text, encoded)
         count += transitions
     return count / took
 
 
-def _run(program: Program, text: str, encoded: bool) -> None:
+def run(program: Program, text: str, encoded: bool) -> None:
     execution = Execution(
         program=program,
         arn=_EXECUTION,
