@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from bench.figures import Figure
+from bench.peers import comparison
 from bench.rig import Rig
 from bench.workloads import (
+    budget,
     datasets,
     engine,
     expressions,
@@ -36,6 +38,7 @@ WORKLOADS: dict[str, Workload] = {
     "w4": Workload(latency.w4, aimed=True),
     "w5": Workload(integrations.w5, aimed=True),
     "w6": Workload(recovery.w6, aimed=True),
+    "budget": Workload(budget.budget, aimed=True),
     "engine": Workload(engine.engine, aimed=True),
     "express": Workload(throughput.express_starts, aimed=True),
     "overload": Workload(throughput.overload, aimed=True),
@@ -43,6 +46,7 @@ WORKLOADS: dict[str, Workload] = {
     "sleeping": Workload(population.sleeping, aimed=True),
     "growth": Workload(population.growth, aimed=True),
     "history": Workload(population.history, aimed=True),
+    "peers": Workload(comparison.peers),
     "inline": Workload(latency.inline),
     "map": Workload(maps.express_children),
     "map-standard": Workload(maps.standard_children),
