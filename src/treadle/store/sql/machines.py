@@ -55,6 +55,7 @@ class MachineTables(SqlStore):
 
     async def machine_remove(self, arn: str) -> bool:
         async def job(session: Session) -> bool:
+            await session.rows("machine_lock", arn=arn)
             if await session.change("machine_remove", arn=arn):
                 await session.change("revision_delete_unused", arn=arn)
                 return True

@@ -49,3 +49,7 @@ SELECT executions_open FROM meta;
 
 -- name: journal_insert
 INSERT INTO journal (execution_id, first_event, last_event, events) VALUES (?, ?, ?, ?);
+
+-- name: machine_lock
+-- Nobody else writes.
+SELECT 1;
