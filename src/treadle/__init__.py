@@ -1,0 +1,3 @@
+"""Treadle: AWS Step Functions that people run themselves."""
+
+__version__ = "0.1.0"

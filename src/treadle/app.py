@@ -9,7 +9,7 @@ import asyncio
 import socket
 import ssl
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 
 from treadle.aws import administrator
@@ -42,6 +42,7 @@ class App:
         """Where it listens for what runs on its own behalf, and with which key; once started."""
         self.authenticates = False
         """Whether clients are asked for a signature, as it starts."""
+        self._prepare: Callable[[], None]
 
     async def start(self) -> None:
         """Ready for requests when this returns. Raises ServerError."""
@@ -60,7 +61,7 @@ class App:
             house = await compose(plan)
         except StoreUnusable as error:
             raise ServerError(str(error)) from error
-        self.own, self.authenticates = house.own, house.authenticates
+        self.own, self.authenticates, self._prepare = house.own, house.authenticates, house.prepare
         self._announce()
         for listener, tls in listeners:
             server = Server(house.door, self._settings.limits, tls)
@@ -69,6 +70,11 @@ class App:
         # Before the servers wait for those whose answer may take long.
         self._parts.callback(house.runtime.watchers.close)
         self._parts.callback(house.runtime.activities.close)
+        self._parts.callback(house.hurry)
+
+    async def prepare(self) -> None:
+        """Make what the first requests would wait for: what a server that is ready can do while it waits for them."""
+        await asyncio.to_thread(self._prepare)
 
     async def failure(self) -> None:
         """Wait until the server cannot go on, and raise why: ServerError."""

@@ -127,6 +127,10 @@ class House(Struct, frozen=True):
     """Where it listens for what runs on its own behalf, and with which key."""
     authenticates: bool
     """Whether clients are asked for a signature, as it starts."""
+    prepare: Callable[[], None]
+    """Makes what the first requests would wait for, which may be done in a thread."""
+    hurry: Callable[[], None]
+    """To be called before all of it is closed: what waits for room on a full disk is given up."""
 
 
 async def compose(plan: Plan) -> House:
@@ -145,6 +149,8 @@ async def compose(plan: Plan) -> House:
         runtime=workflows.runtime,
         own=Endpoint(plan.local_url, administrator.access_key_id, administrator.secret),
         authenticates=ground.authentication.required,
+        hurry=ground.store.hurry,
+        prepare=workflows.service.prepare,
     )
 
 
@@ -410,7 +416,7 @@ async def _door(
     workflows: _Workflows,
     lambda_: _Lambda,
 ) -> Door:
-    admission = Admission(plan.limits, lambda: workflows.runtime.resident)
+    admission = Admission(plan.limits, lambda: workflows.runtime.resident, lambda: ground.store.full)
     behind = await _behind_the_extension(plan, ground, outside, workflows, admission)
     return Door(
         [workflows.service],

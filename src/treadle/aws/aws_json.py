@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 
-from treadle.aws.admission import Admission
+from treadle.aws.admission import Admission, writes
 from treadle.aws.errors import ApiError
 from treadle.aws.messages import Answer, Request, decoded, encode, error_answer
 from treadle.aws.service import Asked, Caller, JsonService
@@ -68,10 +68,13 @@ class _Asked:
         self._admission = admission
         self._begins = operation in service.begin_executions
         self._waits = operation in service.wait_for_others
+        self._writes = writes(operation)
 
     async def answer(self, body: bytes, caller: Caller) -> Answer:
         if self._admission is None:
             return await self._carry_out(body, caller)
+        if self._writes:
+            self._admission.check_room()
         if not self._admission.enter(begins=self._begins, waits=self._waits):
             raise await self._admission.refuse()
         try:

@@ -6,7 +6,7 @@ others JSON.
 
 from __future__ import annotations
 
-from xml.sax.saxutils import escape
+from html import escape
 
 from treadle.aws.errors import ApiError
 from treadle.aws.messages import Answer, Request, encode, error_answer
@@ -34,7 +34,7 @@ def refusal(error: ApiError, service: AwsService | None, request: Request, reque
 
 def _xml(error: ApiError, request_id: str) -> bytes:
     """In the form of the Query protocol, which the clients of S3 read as well."""
-    name, message = escape(error.body["__type"]), escape(error.body["message"])
+    name, message = escape(error.body["__type"], quote=False), escape(error.body["message"], quote=False)
     whose = "Sender" if error.status < 500 else "Receiver"
     return (
         f"<ErrorResponse><Error><Type>{whose}</Type><Code>{name}</Code><Message>{message}</Message></Error>"
@@ -43,7 +43,7 @@ def _xml(error: ApiError, request_id: str) -> bytes:
 
 
 def _ec2_xml(error: ApiError, request_id: str) -> bytes:
-    name, message = escape(error.body["__type"]), escape(error.body["message"])
+    name, message = escape(error.body["__type"], quote=False), escape(error.body["message"], quote=False)
     return (
         f"<Response><Errors><Error><Code>{name}</Code><Message>{message}</Message></Error></Errors>"
         f"<RequestID>{request_id}</RequestID></Response>"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from treadle import __version__
 from treadle.cli.settings import load_settings, settings_flags
 from treadle.config import Settings
 
@@ -30,9 +31,7 @@ def start(**flags: str | None) -> None:
 
 def banner(settings: Settings, url: str) -> str:
     """What a server says when it is ready."""
-    from importlib.metadata import version
-
     return (
-        f"Treadle {version('treadle')} at {url}, data in {settings.data_dir}, "
+        f"Treadle {__version__} at {url}, data in {settings.data_dir}, "
         f"functions in {settings.functions_dir}. Ctrl-C stops it."
     )

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import urllib.request
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -122,8 +121,10 @@ class Web:
 
     def _proxy(self, url: str) -> str | None:
         parts = urlsplit(url)
-        # It is there on every platform, but not in the types of all.
-        if urllib.request.proxy_bypass_environment(parts.netloc, self._proxies):  # type: ignore[attr-defined]
+        # Imported here, because few have a proxy. It is there on every platform, but not in the types of all.
+        from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
+
+        if proxy_bypass_environment(parts.netloc, self._proxies):
             return None
         return self._proxies.get(parts.scheme)
 

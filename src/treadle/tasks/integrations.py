@@ -21,8 +21,6 @@ from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-import jmespath
-from jmespath.parser import ParsedResult
 from msgspec import Struct
 
 from treadle.tasks.contract import TaskRequest
@@ -31,6 +29,7 @@ from treadle.tasks.service_models import load
 
 if TYPE_CHECKING:
     from botocore.model import OperationModel
+    from jmespath.parser import ParsedResult
 
 Ask = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
 """An operation of the service with these parameters, to its answer. Raises ServiceFault, NeighbourUnavailable."""
@@ -109,6 +108,8 @@ class Integration(Struct, frozen=True, kw_only=True):
 
 @lru_cache(maxsize=512)
 def _compiled(expression: str) -> ParsedResult:
+    import jmespath  # which most servers do without
+
     return jmespath.compile(expression)
 
 

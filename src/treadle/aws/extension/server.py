@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
-
+from treadle import __version__
 from treadle.aws.extension.call import Call
 from treadle.aws.messages import Answer, json_answer
+from treadle.store.contract import StoreUnavailable
 
 
 async def health(call: Call) -> Answer:
     """The process answers: whoever asks need not restart it. Looks at nothing else."""
-    return json_answer({"status": "running", "version": version("treadle")})
+    return json_answer({"status": "running", "version": __version__})
 
 
 async def ready(call: Call) -> Answer:
-    """It takes work: the database answers. Raises StoreUnusable, which the door answers with 503."""
-    await call.backend.store.executions_open()
+    """It takes work: the database answers, and can be written. Raises StoreUnusable and StoreUnavailable, which the
+    door answers with 503."""
+    store = call.backend.store
+    if store.full:
+        raise StoreUnavailable("The disk of the server is full.")
+    await store.executions_open()
     return json_answer({"status": "ready"})
 
 
@@ -24,7 +28,7 @@ async def info(call: Call) -> Answer:
     backend = call.backend
     return json_answer(
         {
-            "version": version("treadle"),
+            "version": __version__,
             "uptimeSeconds": (backend.clock.now() - backend.started) / 1_000,
             "account": call.identity.account,
             "region": call.identity.region,

@@ -22,7 +22,6 @@ from functools import lru_cache
 from typing import Any, Final
 
 import re2
-import regex
 from msgspec import Struct
 
 from treadle.expressions.jsonata.errors import JsonataError
@@ -175,6 +174,8 @@ def _compile_re2(pattern: str, flags: str) -> _Search | None:
 
 
 def _compile_backtracking(pattern: str, flags: str) -> _Search:
+    import regex  # patterns with lookaround are rare, and importing it takes longer than most of our own modules
+
     options = regex.V0 | regex.ASCII
     options |= regex.IGNORECASE if "i" in flags else 0
     options |= regex.MULTILINE if "m" in flags else 0
