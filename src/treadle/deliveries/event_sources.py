@@ -127,9 +127,11 @@ class EventSources:
         self.limits = limits
         self.store = store
         self._following: dict[str, _Following] = {}
+        self._at_work = False
 
     async def open(self) -> None:
         """Go on with all mappings that are enabled."""
+        self._at_work = True
         after: str | None = None
         while mappings := await self.store.mapping_list("arn:", after, _PAGE):
             for mapping in mappings:
@@ -137,14 +139,17 @@ class EventSources:
             after = mappings[-1].arn
 
     async def close(self) -> None:
-        """Batches under way are dropped: their messages come again."""
+        """Follow none any more. Batches under way are dropped: their messages come again."""
+        self._at_work = False
         tasks = [following.task for following in self._following.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def follow(self, mapping: EventSourceMapping) -> None:
-        """Do as the mapping says, from now on."""
+        """Do as the mapping says, from now on, if sources are read here at all."""
+        if not self._at_work:
+            return
         following = self._following.get(mapping.arn)
         if not mapping.enabled:
             self.forget(mapping.arn)
@@ -164,6 +169,14 @@ class EventSources:
         task = asyncio.create_task(reader.run())
         self._following[mapping.arn] = _Following(mapping.source_arn, reader, task)
         task.add_done_callback(lambda done: self._ended(mapping.arn, done))
+
+    async def changed(self, arn: str) -> None:
+        """Another node has changed the mapping."""
+        mapping = await self.store.mapping_get(arn)
+        if mapping is None:
+            self.forget(arn)
+        else:
+            self.follow(mapping)
 
     async def begun(self, arn: str) -> None:
         """Wait until the mapping misses nothing any more, or until it is known why it does not work, or for a while."""

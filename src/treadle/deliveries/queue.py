@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -31,7 +31,7 @@ from treadle.clock import Clock
 from treadle.deliveries.contract import Again, Done, Message, Performer, Undeliverable
 from treadle.deliveries.targets import kind_of
 from treadle.limits import Limits
-from treadle.store.contract import StoreUnusable
+from treadle.store.contract import StoreUnavailable, StoreUnusable
 from treadle.store.delivery_contract import Delivery, DeliveryStore
 
 _log = logging.getLogger(__name__)
@@ -53,17 +53,26 @@ class Deliveries:
         self.clock = clock
         self.limits = limits
         self.slots = asyncio.Semaphore(limits.deliveries_at_once)
+        self.wake_elsewhere: Callable[[Sequence[str]], None] = lambda targets: None
+        """Told for which targets something may be due, as long as this server makes no attempts."""
         self._lanes: dict[str, _Lane] = {}
-        self._closed = False
+        self._at_work = False
 
     async def start(self) -> None:
-        """Go on with what waits in the store."""
+        """Make attempts, beginning with what waits in the store."""
+        self._at_work = True
         self.wake(await self.store.delivery_targets())
 
+    async def look(self) -> None:
+        """Look at once for what waits in the store, if this server makes attempts."""
+        if self._at_work:
+            self.wake(await self.store.delivery_targets())
+
     async def close(self) -> None:
-        """Break off what is under way; the next server makes these attempts again."""
-        self._closed = True
-        await asyncio.gather(*[lane.close() for lane in self._lanes.values()])
+        """Make none any more, and break off what is under way; whoever starts next makes these attempts again."""
+        self._at_work = False
+        lanes, self._lanes = self._lanes, {}
+        await asyncio.gather(*[lane.close() for lane in lanes.values()])
 
     async def post(self, target: str, message: Message) -> None:
         """Have a message delivered to an ARN of the table in `targets.py`. It is on disk when this returns. Raises
@@ -75,16 +84,19 @@ class Deliveries:
 
     def wake(self, targets: Sequence[str]) -> None:
         """Something may be due for these."""
+        if not self._at_work:
+            self.wake_elsewhere(targets)
+            return
         for target in targets:
             lane = self._lanes.get(target)
             if lane is not None:
                 lane.news.set()
-            elif not self._closed:
+            else:
                 self._lanes[target] = _Lane(self, target)
 
     def leave(self, target: str) -> None:
         """The lane of the target has ended."""
-        del self._lanes[target]
+        self._lanes.pop(target, None)
 
 
 class _Lane:
@@ -120,6 +132,9 @@ class _Lane:
                 await self._wait(next_look)
         except StoreUnusable:
             return  # the server is about to end, and says why
+        except StoreUnavailable as error:
+            _log.info("The lane of %s ended: %s", self._target, error)
+            self._queue.leave(self._target)
         except Exception:
             _log.exception("The lane of %s ended because of a bug; the next message begins another", self._target)
             self._queue.leave(self._target)
@@ -154,7 +169,7 @@ class _Lane:
     async def _attempt(self, id: int) -> None:
         try:
             await self._deliver(id)
-        except StoreUnusable:
+        except (StoreUnavailable, StoreUnusable):
             return
         except Exception:
             _log.exception("A delivery to %s could not be written because of a bug", self._target)
@@ -171,7 +186,7 @@ class _Lane:
             return
         try:
             outcome = await queue.performer.attempt(delivery)
-        except StoreUnusable:
+        except (StoreUnavailable, StoreUnusable):
             raise
         except Exception:
             _log.exception("A delivery to %s failed because of a bug, and is tried again later", self._target)

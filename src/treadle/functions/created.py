@@ -130,6 +130,12 @@ class CreatedFunctions:
         _forget(self._versions, arn)
         _forget(self._aliases, arn)
 
+    def all_changed(self) -> None:
+        """Any function may not be what it was."""
+        self._changes += 1
+        self._versions.clear()
+        self._aliases.clear()
+
     @property
     def reserved(self) -> Mapping[str, int]:
         """How many invocations may run at once, of each function for which that was set."""

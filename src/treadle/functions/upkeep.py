@@ -25,13 +25,17 @@ from treadle.functions.contract import FunctionError
 from treadle.functions.created import CreatedFunctions, FunctionArn
 from treadle.functions.function import Function
 from treadle.functions.pool import Pool
-from treadle.store.contract import StoreUnusable
+from treadle.store.contract import StoreUnavailable, StoreUnusable
 from treadle.store.function_contract import FunctionConfig
 
 _log = logging.getLogger(__name__)
 
 PROVISIONED = "provisioned"
 """The kind of configuration that says how many workers are kept."""
+
+
+_RETRY_SECONDS = 5.0
+"""When to go on if the database cannot be reached."""
 
 
 class ProvisionedConfig(Struct, frozen=True, kw_only=True):
@@ -105,9 +109,14 @@ class Upkeep:
                 await self._wake.wait()
                 self._wake.clear()
                 changed, self._changed = self._changed, set()
-                for arn in changed:
-                    await self._keep(arn)
-                await self._sweep()
+                try:
+                    for arn in changed:
+                        await self._keep(arn)
+                    await self._sweep()
+                except StoreUnavailable:
+                    self._changed |= changed
+                    await asyncio.sleep(_RETRY_SECONDS)
+                    self._wake.set()
         except StoreUnusable as error:  # whoever serves requests meets it, too, and stops the server
             _log.warning("Functions are not looked after any more: %s", error)
 

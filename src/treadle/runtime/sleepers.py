@@ -13,6 +13,7 @@ timers fire, and the next page waits until what that changed is on disk.
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 
 from treadle.clock import Clock
@@ -103,8 +104,12 @@ class Scans:
     async def load_in_flight(self, shards: Collection[int] | None) -> None:
         """After a restart: the executions that have tasks in flight or gave up their turn, of these shards (None: of
         all)."""
-        async for rows in self._pages(0, None, shards):
-            await self._load(rows)
+        gc.disable()  # Nothing of it is garbage, and to look for some took a quarter of the time (measured).
+        try:
+            async for rows in self._pages(0, None, shards):
+                await self._load(rows)
+        finally:
+            gc.enable()
 
     async def _pages(
         self, until: int, after: tuple[int, int] | None, shards: Collection[int] | None
