@@ -38,8 +38,9 @@ _CHECKPOINT_PAGES = 4_000
 """Pages of 4 KiB in the write-ahead log before it is copied to the database: a hot page is copied once."""
 
 _CACHE_KIB = 16_384
-"""What the connection that writes keeps of the file in memory. It writes few pages again and again. Of the others, which
-names in no order ask for, four times as many saved nothing with a million executions (measured): the system has them."""
+"""What the connection that writes keeps of the file in memory. It writes few pages again and again. Of the others,
+which names in no order ask for, four times as many saved nothing with a million executions (measured): the system has
+them."""
 
 _WRITER = f"""
     PRAGMA journal_mode = WAL;
