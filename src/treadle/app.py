@@ -18,7 +18,7 @@ from treadle.composition import Plan, compose
 from treadle.config import Settings
 from treadle.functions.logs import LogSink
 from treadle.listening import Server, ServerError, listening, open_as_many_files_as_allowed, tls_of, url_of
-from treadle.store.contract import StoreUnusable
+from treadle.store.contract import StoreUnavailable, StoreUnusable
 
 LOOPBACK = "127.0.0.1"
 
@@ -59,7 +59,7 @@ class App:
         )
         try:
             house = await compose(plan)
-        except StoreUnusable as error:
+        except (StoreUnusable, StoreUnavailable) as error:
             raise ServerError(str(error)) from error
         self.own, self.authenticates, self._prepare = house.own, house.authenticates, house.prepare
         self._announce()

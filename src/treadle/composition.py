@@ -59,7 +59,7 @@ from treadle.runtime.retention import Retention
 from treadle.runtime.runtime import Runtime
 from treadle.runtime.trials import Trials
 from treadle.store.contract import Store
-from treadle.store.sqlite.store import SqliteStore
+from treadle.store.opening import store_at
 from treadle.tasks.apigateway_invoke import ApiTasks
 from treadle.tasks.dispatch import Dispatch
 from treadle.tasks.http_invoke import HttpTasks
@@ -193,7 +193,7 @@ async def _open_store(plan: Plan) -> Store:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ServerError(f"the data folder {folder} cannot be made: {error.strerror}") from error
-    store = SqliteStore(plan.settings.database)
+    store = store_at(plan.settings.store, plan.settings.database)
     await store.open()
     plan.parts.push_async_callback(store.close)
     return store
@@ -446,7 +446,7 @@ async def _behind_the_extension(
         keyring=ground.keyring,
         authentication=ground.authentication,
         started=ground.clock.now(),
-        storage=lambda: _storage(plan.settings.database.absolute()),
+        storage=lambda: _storage(plan.settings),
         neighbours=outside.neighbours,
         code_tokens=CodeTokens(await ground.store.secret()),
         operations={
@@ -458,7 +458,12 @@ async def _behind_the_extension(
     )
 
 
-def _storage(database: Path) -> dict[str, str | int]:
+def _storage(settings: Settings) -> dict[str, str | int]:
+    if settings.store is not None:
+        from treadle.store.postgres.address import Address
+
+        return {"kind": "postgresql", "database": Address(settings.store).name}
+    database = settings.database.absolute()
     files = (database, database.with_name(f"{database.name}-wal"))
     return {
         "kind": "sqlite",

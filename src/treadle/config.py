@@ -41,6 +41,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     port: int = 4566
     """0: any free port."""
     data_dir: Path = Path(".treadle")
+    store: str | None = None
+    """The URL of the PostgreSQL database that holds everything; None: a file in the folder does."""
     functions_dir: Path = Path("functions")
     """It need not exist yet."""
     node: Path | None = None
@@ -82,7 +84,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def database(self) -> Path:
-        """The file."""
+        """The file, if it is one."""
         return self.data_dir / "treadle.db"
 
     @property
@@ -100,6 +102,8 @@ class Setting(msgspec.Struct, frozen=True):
     """Text to value; ValueError says what the setting takes."""
     metavar: str
     meaning: str
+    secret: bool = False
+    """What it is set to is not to be shown."""
 
     @property
     def is_switch(self) -> bool:
@@ -150,6 +154,13 @@ _directory = _path("the path of a folder")
 _file = _path("the path of a file")
 
 
+def _postgres(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("postgresql", "postgres") or len(parts.path) < 2:
+        raise ValueError("a URL such as postgresql://user:password@host:5432/database")
+    return text
+
+
 def _endpoint(text: str) -> str:
     """Without slashes at its end."""
     parts = urlsplit(text)
@@ -195,6 +206,14 @@ SETTINGS = (
     Setting("host", "--host", _text(r"[^\s/]+", "a host name or address"), "HOST", "Address to listen on."),
     Setting("port", "--port", _port, "N", "Port to listen on; 0 takes any free one."),
     Setting("data_dir", "--data", _directory, "DIR", "Folder of the database, made if it is missing."),
+    Setting(
+        "store",
+        "--store",
+        _postgres,
+        "URL",
+        "PostgreSQL database that holds everything, in place of the one in the folder.",
+        secret=True,
+    ),
     Setting("functions_dir", "--functions", _directory, "DIR", "Folder of functions. It need not exist yet."),
     Setting("node", "--node", _file, "FILE", "The Node.js for functions, if not the node on the PATH."),
     Setting("jobs", "--jobs", _file, "FILE", "What runs the jobs of EMR, ECS, Batch and others. It need not exist."),
@@ -280,7 +299,7 @@ def load(flags: Mapping[str, str | None], environ: Mapping[str, str] = os.enviro
     values: dict[str, Any] = {}
     for setting in SETTINGS:
         for source, text in _sources(setting, flags, environ):
-            values.setdefault(setting.field, _parsed(source, text, setting.parse))
+            values.setdefault(setting.field, _parsed(source, text, setting.parse, setting.secret))
     values["inherited"] = {name: environ[name] for name in INHERITED_VARIABLES if name in environ}
     values["limits"] = msgspec.structs.replace(DEFAULT_LIMITS, **_limits(environ))
     values["endpoints"] = {**_endpoints_of_variables(environ), **values.get("endpoints", {})}
@@ -332,11 +351,13 @@ def _limits(environ: Mapping[str, str]) -> dict[str, int]:
     }
 
 
-def _parsed(source: str, text: str, parse: Callable[[str], Any]) -> Any:
+def _parsed(source: str, text: str, parse: Callable[[str], Any], secret: bool = False) -> Any:
     try:
         return parse(text)
     except ValueError as error:
-        raise SettingsError(f"{source} is {text!r}, but takes {error}") from None
+        raise SettingsError(
+            f"{source} takes {error}" if secret else f"{source} is {text!r}, but takes {error}"
+        ) from None
 
 
 def _refuse_unknown(environ: Mapping[str, str]) -> None:

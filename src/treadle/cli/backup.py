@@ -34,6 +34,8 @@ def backup(file: Path, force: bool, compact: bool, **flags: str | None) -> None:
     from treadle.store.sqlite.backup import BackupError, back_up
 
     settings = load_settings(flags)
+    if settings.store is not None:
+        raise click.ClickException("a PostgreSQL database is backed up with PostgreSQL's own tools, such as pg_dump")
     signal.signal(signal.SIGTERM, _terminated)
     began = time.monotonic()
     try:

@@ -37,7 +37,7 @@ def keys() -> None:
 @_ACCOUNT
 @click.option("--description", default="", metavar="TEXT", help="What it is for.")
 @_JSON
-@settings_flags("data_dir", "account_id")
+@settings_flags("data_dir", "store", "account_id")
 def create(account: str | None, description: str, as_json: bool, **flags: str | None) -> None:
     """Make an access key, and print its secret: this once, and never again."""
     from treadle.aws.extension.keys import with_secret
@@ -61,7 +61,7 @@ def create(account: str | None, description: str, as_json: bool, **flags: str | 
 
 @keys.command("list")
 @_JSON
-@settings_flags("data_dir")
+@settings_flags("data_dir", "store")
 def list_(as_json: bool, **flags: str | None) -> None:
     """List the access keys of the database, without their secrets."""
     from treadle.aws.extension.keys import shown
@@ -81,7 +81,7 @@ def list_(as_json: bool, **flags: str | None) -> None:
 
 @keys.command()
 @click.argument("key_id")
-@settings_flags("data_dir")
+@settings_flags("data_dir", "store")
 def revoke(key_id: str, **flags: str | None) -> None:
     """Take the access key KEY_ID out of use, for good."""
     from treadle.aws.extension.keys import shown
@@ -97,7 +97,7 @@ def _existing(flags: dict[str, str | None]) -> Settings:
     """To look into a folder is no reason to make a database there."""
 
     settings = load_settings(flags)
-    if not (settings.database).exists():
+    if settings.store is None and not settings.database.exists():
         raise click.ClickException(f"there is no database in {settings.data_dir}; --data names another folder")
     return settings
 
@@ -117,7 +117,7 @@ def _ask(
     from treadle.aws import administrator
     from treadle.aws.errors import ApiError
     from treadle.cli.client import ask_extension
-    from treadle.store.contract import StoreUnusable
+    from treadle.store.contract import StoreUnavailable, StoreUnusable
 
     try:
         try:
@@ -132,16 +132,16 @@ def _ask(
                 raise in_use from None
     except ApiError as error:
         raise click.ClickException(error.body["message"]) from error
-    except (StoreUnusable, OSError, ValueError) as error:
+    except (StoreUnusable, StoreUnavailable, OSError, ValueError) as error:
         raise click.ClickException(str(error)) from error
 
 
 async def _open(settings: Settings, act: Callable[[Keyring], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
     from treadle.aws.access_keys import Keyring
     from treadle.clock import SystemClock
-    from treadle.store.sqlite.store import SqliteStore
+    from treadle.store.opening import store_at
 
-    store = SqliteStore(settings.database)
+    store = store_at(settings.store, settings.database)
     await store.open()
     try:
         return await act(Keyring(store, SystemClock(), settings.limits))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
+from msgspec.structs import replace
 
 from treadle.cli.settings import load_settings, settings_flags
 
@@ -41,7 +42,8 @@ def run(workflow: Path, input_file: BinaryIO | None, **flags: str | None) -> Non
     from treadle.cli.hosting import host
 
     with tempfile.TemporaryDirectory(prefix="treadle-run-") as folder:
-        settings = load_settings({**flags, "data_dir": folder, "host": "127.0.0.1", "port": "0"})
+        given = load_settings({**flags, "data_dir": folder, "host": "127.0.0.1", "port": "0"})
+        settings = replace(given, store=None)
 
         def work(app: App, stop: threading.Event) -> int | None:
             return _work(app.own, settings.account_id, settings.region, definition, document, stop)

@@ -14,8 +14,6 @@ from treadle.store.postgres.errors import translate
 SCHEMA = "treadle"
 """Where all of Treadle's tables are: the database may hold others beside."""
 
-SCHEMES = ("postgresql", "postgres")
-
 _CONNECT_SECONDS = 10.0
 _STATEMENTS_KEPT = 500
 """Prepared statements of one connection: more than there are."""
@@ -42,13 +40,10 @@ class Address:
     def __init__(self, url: str) -> None:
         self._url = url
         parts = urlsplit(url)
-        where = parts.hostname or "the local socket"
-        try:
-            port = f":{parts.port}" if parts.port else ""
-        except ValueError:
-            port = ""
-        self.place = f"the PostgreSQL database {parts.path.lstrip('/') or parts.username or ''} at {where}{port}"
-        """For messages: without the password."""
+        server = parts.netloc.rpartition("@")[2] or "the local socket"
+        self.name = f"{parts.path.lstrip('/')} at {server}"
+        """For people: without the password."""
+        self.place = f"the PostgreSQL database {self.name}"
 
     async def connect(self, name: str, **settings: str) -> asyncpg.Connection:
         """A new connection; `name` says in `pg_stat_activity` what it is for. Raises StoreUnavailable if the database
