@@ -8,14 +8,17 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 from bench import wrk
+from bench.aims import table
 from bench.catalogue import WORKLOADS
-from bench.figures import HEADER, Figure
+from bench.figures import HEADER, Measured
 from bench.machine import facts
+from bench.meter import Meter
+from bench.peers.table import PEERS
 from bench.rig import Rig
 from bench.workloads.datasets import WORK
 
@@ -38,32 +41,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(wrk.HOW_TO_INSTALL)
         print(HEADER)
         rig = Rig(scratch, functions, options.quick)
-        failed: list[str] = []
-        figures = list(_printed(options.workloads, rig, failed))
+        measured = [_measured(name, rig) for name in options.workloads]
     print(f"{time.monotonic() - began:.0f} seconds")
     if options.json:
         report = {
             "treadle": version("treadle"),
             "quick": options.quick,
             "machine": machine,
-            "figures": [each.record() for each in figures],
+            "workloads": [each.record() for each in measured],
         }
         options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    print("\n".join(table(measured, [peer.name for peer in PEERS], quick=options.quick)))
+    failed = [each.workload for each in measured if each.failed]
     if failed:
         print(f"failed: {', '.join(failed)}")
     return int(bool(failed))
 
 
-def _printed(names: Sequence[str], rig: Rig, failed: list[str]) -> Iterator[Figure]:
-    """What fails is told and remembered, and the others are measured all the same."""
-    for name in names:
+def _measured(name: str, rig: Rig) -> Measured:
+    """Its figures are printed as they come. What fails is told, and the others are measured all the same."""
+    figures, failed = [], False
+    with Meter() as meter:
         try:
             for figure in WORKLOADS[name].run(rig):
                 print(figure.row(), flush=True)
-                yield figure
+                figures.append(figure)
         except Exception:
             traceback.print_exc()
-            failed.append(name)
+            failed = True
+    print(f"({name}: {meter.seconds:.0f} seconds; others used {meter.others:.2f} cores meanwhile)", flush=True)
+    return Measured(name, figures, meter.seconds, meter.others, failed)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -91,6 +91,18 @@ def any_runs(client: Client, machine: str) -> bool:
     return bool(page["executions"])
 
 
+def succeeded(client: Client, machine: str) -> set[str]:
+    """The names of its executions that have succeeded."""
+    names: set[str] = set()
+    page: dict[str, Any] = {"stateMachineArn": machine, "statusFilter": "SUCCEEDED", "maxResults": 1_000}
+    while True:
+        answer = client.call("ListExecutions", **page)
+        names.update(each["name"] for each in answer["executions"])
+        if "nextToken" not in answer:
+            return names
+        page["nextToken"] = answer["nextToken"]
+
+
 def until_all_ended(client: Client, machine: str) -> None:
     until(lambda: not any_runs(client, machine), _SHORT_POLL_SECONDS * 10)
 

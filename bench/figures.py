@@ -25,8 +25,8 @@ class Figure:
     def row(self) -> str:
         if not self.samples:
             return f"{self.name:<72} {'-':>10}"
-        spread = f"{_number(min(self.samples))} - {_number(max(self.samples))}"
-        median = f"{_number(self.median):>10} {self.unit:<7}"
+        spread = f"{number(min(self.samples))} - {number(max(self.samples))}"
+        median = f"{number(self.median):>10} {self.unit:<7}"
         return f"{self.name:<72} {median} {spread:>21}  {len(self.samples):>3}  {self.note}".rstrip()
 
     def record(self) -> dict[str, Any]:
@@ -42,6 +42,27 @@ class Figure:
         }
 
 
+@dataclass(frozen=True)
+class Measured:
+    """One workload, measured."""
+
+    workload: str
+    figures: list[Figure]
+    seconds: float
+    others: float
+    """Cores that others used meanwhile, on average: above a few hundredths, figures of time say too little of speed."""
+    failed: bool
+
+    def record(self) -> dict[str, Any]:
+        return {
+            "workload": self.workload,
+            "seconds": self.seconds,
+            "cores_of_others": self.others,
+            "failed": self.failed,
+            "figures": [figure.record() for figure in self.figures],
+        }
+
+
 HEADER = f"{'':<72} {'median':>10} {'':<7} {'min - max':>21} {'runs':>4}"
 
 
@@ -51,7 +72,8 @@ def percentile(samples: list[float], percent: float) -> float:
     return ordered[min(len(ordered) - 1, round(percent / 100 * (len(ordered) - 1)))]
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """With three digits, or all there are before the point."""
     if value >= 1_000:
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 100 else f"{value:.3g}"

@@ -69,7 +69,7 @@ def _row(key: str, what: str, unit: str, samples: dict[str, Results], missing: d
             key=f"{key}@{peer.name}",
             note=missing.get(peer.name, ""),
         )
-        if theirs.samples and ours.samples and peer.name != TREADLE:
+        if theirs.samples and ours.samples and not peer.name.startswith(TREADLE):
             ratio = ours.median / theirs.median
             times = ratio if unit.endswith("/s") else 1 / ratio
             theirs = Figure(theirs.name, unit, theirs.samples, f"Treadle: {times:.3g} times", theirs.key)

@@ -6,17 +6,21 @@ import asyncio
 import json
 import os
 import subprocess
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench import wrk
+from bench.clients import until_all_ended
+from bench.definitions import chain, create
 from bench.peers.environments import NotThere, npm_package, python_environment, running
-from bench.peers.measures import Results, Size
+from bench.peers.measures import STEPS, Results, Size, Workflow
 from bench.peers.restate_client import Restate
 from bench.peers.step_functions import measure_endpoint
 from bench.rig import Rig, free_port
-from bench.wire import ACCOUNT
+from bench.wire import ACCOUNT, Client
 
 Run = Callable[[Rig, Path, Size], Results]
 """With a fresh server, in an empty folder. Raises NotThere."""
@@ -29,7 +33,7 @@ _ROOT = Path(__file__).parents[2]
 class Peer:
     name: str
     durable: bool
-    """Whether what it has acknowledged survives kill -9 (found by the workload W6 of each)."""
+    """Whether it has executions on disk: kill -9 loses those of the others."""
     prepare: Callable[[Path], Run]
     """Installs it into the cache, if it is not there yet. Raises NotThere."""
 
@@ -76,6 +80,26 @@ def _treadle(cache: Path) -> Run:
         with rig.serving() as server:
             endpoint = f"http://127.0.0.1:{server.port}/"
             return asyncio.run(measure_endpoint(endpoint, size, account=ACCOUNT, synchronous=True))
+
+    return run
+
+
+def _treadle_by_wrk(cache: Path) -> Run:
+    """W1 alone, by a client that is not the bottleneck."""
+    if not wrk.installed():
+        raise NotThere("wrk is not installed")
+
+    def run(rig: Rig, folder: Path, size: Size) -> Results:
+        with rig.serving() as server:
+            client = Client(server.port)
+            machine = create(client, chain(STEPS[Workflow.SHORT]))
+            wrk.ask(server.port, machine, seconds=1)
+            began = time.perf_counter()
+            load = wrk.ask(server.port, machine, seconds=size.seconds)
+            until_all_ended(client, machine)
+            rate = load.taken / (time.perf_counter() - began)
+            client.close()
+        return {"w1.rate": [rate]}
 
     return run
 
@@ -143,6 +167,7 @@ _LOCALSTACK = _Emulator(
 TREADLE = "Treadle"
 PEERS = (
     Peer(TREADLE, durable=True, prepare=_treadle),
+    Peer(f"{TREADLE}, asked by wrk", durable=True, prepare=_treadle_by_wrk),
     Peer("MiniStack", durable=False, prepare=_MINISTACK.prepare),
     Peer("moto", durable=False, prepare=_MOTO.prepare),
     Peer("LocalStack", durable=False, prepare=_LOCALSTACK.prepare),

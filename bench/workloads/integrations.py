@@ -11,7 +11,7 @@ import boto3
 import uvloop
 from botocore.config import Config
 
-from bench.clients import CONNECTIONS, at_once, duration, until, until_all_ended
+from bench.clients import CONNECTIONS, at_once, duration, succeeded, until_all_ended
 from bench.definitions import call, chain, create
 from bench.figures import Figure
 from bench.machine import resident_mib
@@ -20,7 +20,6 @@ from bench.rig import Rig, Server
 from bench.wire import ACCOUNT, REGION, Client
 
 _SEND = "arn:aws:states:::sqs:sendMessage"
-_POLL_SECONDS = 0.2
 _READ_SECONDS_MAX = 1_800
 
 
@@ -96,7 +95,6 @@ def _callbacks(server: Server, waiting: int) -> Iterator[Figure]:
     given = {"StateMachineArn": child, "Input": {"token.$": "$$.Task.Token"}}
     task = {"Type": "Task", "Resource": "arn:aws:states:::states:startExecution.waitForTaskToken", "Parameters": given}
     machine = create(client, chain(1, task), name="parent")
-    client.close()
     before, began = resident_mib(server.pid), time.perf_counter()
     starts = ({"stateMachineArn": machine} for _ in range(waiting))
     executions = [answer["executionArn"] for answer in uvloop.run(at_once(server.port, "StartExecution", starts))]
@@ -108,7 +106,10 @@ def _callbacks(server: Server, waiting: int) -> Iterator[Figure]:
     answers = ({"taskToken": token, "output": "{}"} for token in tokens)
     uvloop.run(at_once(server.port, "SendTaskSuccess", answers))
     ended = time.perf_counter() - began
-    until(lambda: _succeeded(server, machine) == waiting, _POLL_SECONDS)
+    until_all_ended(client, machine)
+    if len(succeeded(client, machine)) != waiting:
+        raise RuntimeError("an execution did not succeed")
+    client.close()
     yield Figure(f"{waiting:,} callbacks: begun, and their tokens read", "/s", [waiting / begun])
     yield Figure(f"{waiting:,} callbacks waiting: memory of the server", "MiB", [held], f"{before:.0f} before")
     yield Figure(f"{waiting:,} callbacks: answered", "/s", [waiting / ended])
@@ -130,15 +131,3 @@ def _sqs(server: Server) -> Any:
         aws_secret_access_key="bench",
         config=Config(read_timeout=_READ_SECONDS_MAX),
     )
-
-
-def _succeeded(server: Server, machine: str) -> int:
-    client = Client(server.port)
-    count, page = 0, {"stateMachineArn": machine, "statusFilter": "SUCCEEDED", "maxResults": 1_000}
-    while True:
-        answer = client.call("ListExecutions", **page)
-        count += len(answer["executions"])
-        if "nextToken" not in answer:
-            client.close()
-            return count
-        page["nextToken"] = answer["nextToken"]

@@ -13,7 +13,7 @@ from typing import Any
 
 import uvloop
 
-from bench.clients import ask, expect_success, until, until_all_ended
+from bench.clients import ask, expect_success, succeeded, until, until_all_ended
 from bench.definitions import call, chain, create
 from bench.figures import Figure
 from bench.machine import resident_mib
@@ -53,7 +53,7 @@ def w6(rig: Rig) -> Iterator[Figure]:
             client = Client(server.port)
             until_all_ended(client, machine)
             resumed.append(time.perf_counter() - began)
-            ended = _succeeded(client, machine)
+            ended = succeeded(client, machine)
             client.close()
         ran = Counter(trace.read_text(encoding="utf-8").split())
         acknowledged.append(float(len(names)))
@@ -84,17 +84,6 @@ async def _start_until_killed(server: Server, machine: str, seconds: float) -> s
     server.kill()
     await asyncio.gather(*clients)
     return names
-
-
-def _succeeded(client: Client, machine: str) -> set[str]:
-    names: set[str] = set()
-    page: dict[str, Any] = {"stateMachineArn": machine, "statusFilter": "SUCCEEDED", "maxResults": 1_000}
-    while True:
-        answer = client.call("ListExecutions", **page)
-        names.update(each["name"] for each in answer["executions"])
-        if "nextToken" not in answer:
-            return names
-        page["nextToken"] = answer["nextToken"]
 
 
 @dataclass(frozen=True)

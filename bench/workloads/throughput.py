@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 
-from bench.clients import CONNECTIONS, any_runs, ask, expect_success, until_all_ended
-from bench.definitions import chain, create
+from bench.clients import CONNECTIONS, any_runs, ask, expect_success, succeeded, until_all_ended
+from bench.definitions import call, chain, create
 from bench.figures import Figure
 from bench.machine import peak_mib, resident_mib
 from bench.meter import Meter
@@ -87,13 +87,19 @@ def express_starts(rig: Rig) -> Iterator[Figure]:
 
 
 def overload(rig: Rig) -> Iterator[Figure]:
+    """Far more than the server can carry: of requests, and of tasks that the requests leave behind."""
+    yield from _too_many_requests(rig)
+    yield from _too_many_tasks(rig)
+
+
+def _too_many_requests(rig: Rig) -> Iterator[Figure]:
     """W1 with ever more connections, each of which asks again at once, whatever it was answered."""
     with rig.serving() as server:
         client = Client(server.port)
         machine = create(client, chain(_STATES))
         ask(server.port, machine, seconds=_WARM_UP_SECONDS)
         calm = 0.0
-        for connections in (CONNECTIONS, 5 * CONNECTIONS, 20 * CONNECTIONS):
+        for connections in (CONNECTIONS, 5 * CONNECTIONS, 40 * CONNECTIONS):
             rate = yield from _under(rig, server, client, machine, connections)
             calm = calm or rate
             if connections != CONNECTIONS:
@@ -125,3 +131,30 @@ def _under(rig: Rig, server: Server, client: Client, machine: str, connections: 
     yield Figure(f"{named}: memory of the server afterwards", "MiB", [resident_mib(server.pid)])
     yield Figure(f"{named}: most memory of the server so far", "MiB", [peak_mib(server.pid)])
     return rate
+
+
+def _too_many_tasks(rig: Rig) -> Iterator[Figure]:
+    """Executions with a function task each are begun as fast as the server takes them, which is several times as fast
+    as the functions are done; those that end in the meantime are counted. What is left at the end is left."""
+    with rig.serving() as server:
+        client = Client(server.port)
+        machine = create(client, chain(1, call("echo")))
+        few = rig.size(2_000, 500)
+        with Meter(server.pid) as calm:
+            ask(server.port, machine, count=few)
+            until_all_ended(client, machine)
+        seconds = rig.size(60, 15)
+        before = len(succeeded(client, machine))
+        with Meter(server.pid) as meter:
+            load = ask(server.port, machine, seconds=seconds, connections=5 * CONNECTIONS, refusals=True)
+        ended = (len(succeeded(client, machine)) - before) / meter.seconds
+        client.close()
+        named = "overload, executions of one function task"
+        yield Figure(f"{named}: ended, of {few:,} in all", "/s", [before / calm.seconds])
+        yield Figure(f"{named}: begun, with {5 * CONNECTIONS}", "/s", [load.taken / load.seconds])
+        yield Figure(
+            f"{named}: ended, with {5 * CONNECTIONS}", "/s", [ended], f"{ended * calm.seconds / before:.2f} times"
+        )
+        yield Figure(f"{named}: ThrottlingException", "/s", [load.throttled / load.seconds], load.other)
+        yield Figure(f"{named}: most memory of the server", "MiB", [peak_mib(server.pid)], f"after {seconds} s")
+        server.kill()
