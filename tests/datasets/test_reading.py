@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +194,29 @@ async def test_files(shelf: Shelf, tmp_path: Path) -> None:
     assert {origin for _, origin in listed} == {folder.as_uri()}
 
 
+async def test_files_that_go_while_they_are_listed(tmp_path: Path) -> None:
+    for number in range(1_001):
+        (tmp_path / f"{number:04}.json").write_text("[1]")
+    (tmp_path / "link.json").symlink_to(tmp_path / "nowhere.json")
+    parameters, files = {"Bucket": tmp_path.as_uri()}, FileObjects([tmp_path])
+    (tmp_path / "0001.json").unlink()
+    first = await files.entries(parameters, None)
+    assert [first[0].key, first[1].key, len(first)] == ["0000.json", "0002.json", 1_000]
+    (tmp_path / "0000.json").unlink()
+    assert await files.entries(parameters, first[-1].key) == []
+
+
+async def test_a_folder_that_cannot_be_looked_into(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("[1]")
+    files = FileObjects([tmp_path])
+    parameters = {"Bucket": tmp_path.as_uri()}
+    await files.entries(parameters, None)
+    (tmp_path / "a").unlink()
+    (tmp_path / "a").symlink_to("a")
+    with pytest.raises(DatasetError, match=r"'.*/a' cannot be read: Too many levels of symbolic links"):
+        await files.entries(parameters, None)
+
+
 async def test_a_file_that_has_changed(shelf: Shelf, tmp_path: Path) -> None:
     (tmp_path / "list.json").write_text("[1]")
     await shelf.items(of_file(tmp_path, "list.json"), FileObjects([tmp_path]))
@@ -209,6 +233,7 @@ async def test_a_file_that_has_changed(shelf: Shelf, tmp_path: Path) -> None:
         ("data", "link.json"),
         ("data/..", "secret.json"),
         ("", "x"),
+        ("%00", "x"),
     ],
 )
 async def test_files_outside_of_the_folders(shelf: Shelf, tmp_path: Path, bucket: str, key: str) -> None:
@@ -230,7 +255,7 @@ async def test_no_folders(shelf: Shelf, tmp_path: Path) -> None:
 
 
 async def test_parquet(shelf: Shelf, tmp_path: Path) -> None:
-    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    pyarrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")  # it has no types
     table = pyarrow.table({"n": [1, 2], "s": ["a", None], "l": [[1.5], []], "b": [b"x", b"y"]})
     parquet.write_table(table, tmp_path / "t.parquet")
     shelf.objects.objects["t.parquet"] = (tmp_path / "t.parquet").read_bytes()
@@ -241,13 +266,11 @@ async def test_parquet(shelf: Shelf, tmp_path: Path) -> None:
 
 
 async def test_no_parquet(shelf: Shelf) -> None:
-    pytest.importorskip("pyarrow.parquet")
     with pytest.raises(DatasetError, match="not valid Parquet"):
         await shelf.items(source("list.json", InputType="PARQUET"))
 
 
 async def test_too_much_parquet(shelf: Shelf) -> None:
-    pytest.importorskip("pyarrow.parquet")
     shelf.limits = replace(DEFAULT_LIMITS, reader_parquet_bytes=5)
     with pytest.raises(DatasetError, match="more than 5 bytes"):
         await shelf.items(source("list.json", InputType="PARQUET"))

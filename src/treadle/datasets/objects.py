@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import os
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote, urlsplit
@@ -160,7 +161,10 @@ class FileObjects:
     def folder(self, bucket: str) -> Path:
         """Raises DatasetError."""
         parts = urlsplit(bucket)
-        folder = Path(unquote(parts.path)).resolve()
+        name = unquote(parts.path)
+        if "\0" in name:
+            raise DatasetError(f"'{bucket}' is not a folder")
+        folder = Path(name).resolve()
         if parts.netloc not in ("", "localhost") or not any(folder.is_relative_to(root) for root in self._roots):
             raise DatasetError(
                 f"The folder '{bucket}' is not among those that may be used; --dataset-folders names them"
@@ -192,11 +196,19 @@ class FileObjects:
         if self._keys is None:
             self._keys = sorted(key for key in _paths(folder) if key.startswith(prefix))
         first = 0 if after is None else bisect_right(self._keys, after)
-        entries = []
-        for key in self._keys[first : first + _PAGE]:
+        return list(islice(_existing(folder, islice(self._keys, first, None)), _PAGE))
+
+
+def _existing(folder: Path, keys: Iterable[str]) -> Iterator[Entry]:
+    """Without files that were deleted since they were found, and links that lead nowhere. Raises DatasetError."""
+    for key in keys:
+        try:
             facts = (folder / key).stat()
-            entries.append(Entry(key, _version(facts), facts.st_size, facts.st_mtime, "STANDARD"))
-        return entries
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise DatasetError(f"'{folder / key}' cannot be read: {error.strerror}") from error
+        yield Entry(key, _version(facts), facts.st_size, facts.st_mtime, "STANDARD")
 
 
 def _paths(folder: Path) -> Iterator[str]:
