@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # The recorded scenarios; without them `make test` leaves their tests out.
 export CONFORMANCE ?= ../shared/conformance
 
-.PHONY: run test lint types unit bench conformance services picture clean
+.PHONY: run test lint types unit simulate bench conformance services picture clean
 
 run: $(VENV)/.installed
 	$(BIN)/treadle demo
@@ -21,6 +21,9 @@ types: $(VENV)/.dev
 
 unit: $(VENV)/.dev
 	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+
+simulate: $(VENV)/.dev
+	$(BIN)/python -m tests.simulation $(ARGS)
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench $(ARGS)

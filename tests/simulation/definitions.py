@@ -82,6 +82,8 @@ class _Author:
             state["Default"] = following
         elif state["Type"] not in ("Fail", "Succeed"):
             state |= {"End": True} if following is None else {"Next": following}
+        if express and following is None:
+            state.pop("Catch", None)  # It could go round in a circle: no history that fills up would end it.
         for catcher in state.get("Catch", ()):
             catcher["Next"] = following or self._dice.choice(names)
         return state

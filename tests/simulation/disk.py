@@ -46,6 +46,7 @@ class Disk:
         self.map_runs: dict[str, MapRun] = {}
         self.children: dict[str, dict[int, int]] = {}
         """Of each map run: place to execution."""
+        self._tags: dict[str, Mapping[str, str]] = {}
         self._notes: dict[str, list[bytes]] = {}
         self._by_arn: dict[str, int] = {}
         self.on_commit: Callable[[Sequence[Commit]], None] = lambda commits: None
@@ -66,6 +67,10 @@ class Disk:
             raise Conflict(machine.arn)
         self.revisions[machine.revision.id] = machine.revision
         self.machines[machine.arn] = machine
+        self._tags[machine.arn] = dict(sorted(tags.items()))
+
+    def machine_tags(self, arn: str) -> Mapping[str, str]:
+        return self._tags.get(arn, {})
 
     def machine_get(self, arn: str) -> Machine | None:
         return self.machines.get(arn)
@@ -93,7 +98,7 @@ class Disk:
         used = {row.revision_id for row in own}
         for revision in [each for each in self.revisions.values() if each.machine_arn == arn and each.id not in used]:
             del self.revisions[revision.id]
-        del self.machines[arn]
+        del self.machines[arn], self._tags[arn]
         return True
 
     def machine_count(self, arn_prefix: str) -> int:
@@ -182,12 +187,13 @@ class Disk:
     def execution_list(
         self, where: ExecutionFilter, before: tuple[int, int] | None, limit: int
     ) -> Sequence[ExecutionRow]:
-        assert where.version is None and where.alias is None, "the simulation has no versions"
         found = [
             row
             for row in self.executions.values()
             if row.map_run is None
             and row.machine_arn == where.machine_arn
+            and where.version in (None, row.version)
+            and where.alias in (None, row.alias)
             and where.status in (None, row.status)
             and where.redriven in (None, row.redrives > 0)
         ]

@@ -8,7 +8,8 @@ import itertools
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from email.utils import formatdate
 from functools import partial
 from random import Random
 from typing import Any
@@ -26,6 +27,7 @@ from treadle.limits import DEFAULT_LIMITS
 from treadle.runtime.runtime import Runtime
 from treadle.runtime.tokens import NamedTask
 from treadle.store.contract import Activity, Commit, Machine, MachineRevision
+from treadle.tasks import start_execution
 from treadle.tasks.contract import ServiceFault, TaskOutcome, TaskRequest
 
 from . import plan
@@ -146,7 +148,8 @@ class World:
         """From here on nothing goes wrong."""
         self._calm = self._services.calm = True
         self._disturb()
-        self._until = self._scheduler.time + _PATIENCE_SECONDS
+        jumps = [event.seconds for event in self._plan.events if isinstance(event, plan.JumpClock)]
+        self._until = self._scheduler.time + _PATIENCE_SECONDS - sum(jump for jump in jumps if jump < 0)
         self._tell("calm")
         self._look()
 
@@ -173,9 +176,16 @@ class World:
 
     @contextmanager
     def _reproducible(self) -> Iterator[None]:
-        """What is drawn at random outside of the engine follows from the seed."""
+        """What is drawn at random or read from the machine's own clock follows from the seed."""
         bits = Random(f"ids {self._plan.seed}").getrandbits
-        with patch.object(random_ids, "_bits", bits), patch.object(model, "compile_checker", _checker_of):
+
+        def date(*_: object, **__: object) -> str:
+            return formatdate(self._clock.now() / 1_000, usegmt=True)
+
+        with ExitStack() as stack:
+            stack.enter_context(patch.object(random_ids, "_bits", bits))
+            stack.enter_context(patch.object(start_execution, "formatdate", date))
+            stack.enter_context(patch.object(model, "compile_checker", _checker_of))
             yield
 
     @contextmanager
