@@ -154,7 +154,7 @@ async def test_a_closed_runtime_takes_nothing(world: World) -> None:
 
 async def test_a_tick_that_takes_long_lets_others_in_between(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """With no time at all for a tick, each execution has one of its own."""
-    monkeypatch.setattr("treadle.runtime.runtime._TICK_SECONDS", -1.0)
+    monkeypatch.setattr("treadle.runtime.shell._TICK_SECONDS", -1.0)
     machine = await world.machine({"Sleep": wait(DAY)})
     starting = asyncio.gather(*(world.begin(machine, f"e{number}") for number in range(20)))
     rounds = 0
