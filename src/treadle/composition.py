@@ -55,11 +55,13 @@ from treadle.listening import ServerError
 from treadle.neighbours.directory import Neighbours
 from treadle.neighbours.moto.emulator import Moto, MotoOptions
 from treadle.neighbours.web import Web
+from treadle.nodes import Shared, share
+from treadle.runtime.cluster.node import Node
 from treadle.runtime.retention import Retention
 from treadle.runtime.runtime import Runtime
 from treadle.runtime.trials import Trials
 from treadle.store.contract import Store
-from treadle.store.opening import store_at
+from treadle.store.opening import OpenCluster, cluster_at, store_at
 from treadle.tasks.apigateway_invoke import ApiTasks
 from treadle.tasks.dispatch import Dispatch
 from treadle.tasks.http_invoke import HttpTasks
@@ -142,7 +144,7 @@ async def compose(plan: Plan) -> House:
     workflows = await _workflows(plan, ground, work)
     lambda_ = await _lambda(plan, ground, functions, outside, workflows)
     _connect(plan, work, workflows, lambda_)
-    await _begin(plan, ground, work, workflows, lambda_)
+    await _begin(plan, ground, functions, outside, work, workflows, lambda_)
     administrator = ground.keyring.own(plan.settings.account_id, "administrator")
     return House(
         door=await _door(plan, ground, functions, outside, work, workflows, lambda_),
@@ -160,6 +162,8 @@ async def compose(plan: Plan) -> House:
 class _Ground(Struct, frozen=True, kw_only=True):
     clock: Clock
     store: Store
+    cluster: OpenCluster | None
+    """The nodes of which this server is one; None: it has its database for itself."""
     keyring: Keyring
     key_of: Callable[[str], tuple[str, str]]
     """The key (id, secret) that functions, jobs and moto act with in an account: one for each account."""
@@ -169,7 +173,7 @@ class _Ground(Struct, frozen=True, kw_only=True):
 
 async def _ground(plan: Plan) -> _Ground:
     settings, clock = plan.settings, SystemClock()
-    store = await _open_store(plan)
+    store, cluster = await _open_store(plan, clock)
     keyring = Keyring(store, clock, plan.limits, settings.keys)
     await keyring.open()
     defaults = Defaults(settings.account_id, settings.region)
@@ -183,20 +187,31 @@ async def _ground(plan: Plan) -> _Ground:
         return key.access_key_id, key.secret
 
     return _Ground(
-        clock=clock, store=store, keyring=keyring, key_of=key_of, defaults=defaults, authentication=authentication
+        clock=clock,
+        store=store,
+        cluster=cluster,
+        keyring=keyring,
+        key_of=key_of,
+        defaults=defaults,
+        authentication=authentication,
     )
 
 
-async def _open_store(plan: Plan) -> Store:
+async def _open_store(plan: Plan, clock: Clock) -> tuple[Store, OpenCluster | None]:
     folder = plan.settings.data_dir
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ServerError(f"the data folder {folder} cannot be made: {error.strerror}") from error
-    store = store_at(plan.settings.store, plan.settings.database)
+    if plan.settings.store is not None:
+        cluster = cluster_at(plan.settings.store, clock, plan.limits)
+        plan.parts.push_async_callback(cluster.close)
+        await cluster.open()
+        return cluster.store, cluster
+    store = store_at(None, plan.settings.database)
     await store.open()
     plan.parts.push_async_callback(store.close)
-    return store
+    return store, None
 
 
 # -- functions ---------------------------------------------------------------------------------------------------
@@ -241,6 +256,7 @@ async def _functions(plan: Plan, ground: _Ground) -> _Functions:
 class _Outside(Struct, frozen=True):
     neighbours: Neighbours
     services: ServiceCalls
+    room: JobRoom
     jobs: JobServices
     """Services of which Treadle serves what is about jobs, and the neighbours the rest."""
 
@@ -267,13 +283,13 @@ async def _outside(plan: Plan, ground: _Ground, functions: _Functions) -> _Outsi
     functions.logs.connect(services, neighbours)
     # Here rather than with the functions: what it still has to send goes to the neighbours.
     plan.parts.push_async_callback(functions.logs.close)
-    jobs = await _jobs(plan, ground, services)
+    room, jobs = await _jobs(plan, ground, services)
     neighbours.connect(jobs)
-    return _Outside(neighbours, services, jobs)
+    return _Outside(neighbours, services, room, jobs)
 
 
-async def _jobs(plan: Plan, ground: _Ground, services: ServiceCalls) -> JobServices:
-    """Jobs go on before anything asks for them."""
+async def _jobs(plan: Plan, ground: _Ground, services: ServiceCalls) -> tuple[JobRoom, JobServices]:
+    """Jobs go on before anything asks for them, unless another node runs them."""
     options = JobOptions(
         rules=plan.settings.jobs.absolute(),
         logs=plan.data / FUNCTION_LOGS / JOB_LOGS,
@@ -285,9 +301,12 @@ async def _jobs(plan: Plan, ground: _Ground, services: ServiceCalls) -> JobServi
     room = JobRoom(ground.store, ground.clock, options, plan.on_failure)
     plan.parts.push_async_callback(room.close)
     try:
-        return await room.open(services, plan.elsewhere())
+        jobs = await room.open(services, plan.elsewhere())
     except JobsFileError as error:
         raise ServerError(str(error)) from error
+    if ground.cluster is None:
+        await room.begin()
+    return room, jobs
 
 
 # -- what tasks can call -----------------------------------------------------------------------------------------
@@ -328,8 +347,17 @@ class _Workflows(Struct, frozen=True):
     """The same API for tasks and deliveries."""
 
 
-async def _workflows(plan: Plan, ground: _Ground, work: _Work) -> _Workflows:
-    runtime = Runtime(
+def _runtime(plan: Plan, ground: _Ground, work: _Work) -> Runtime:
+    if ground.cluster is not None:
+        return Node(
+            cluster=ground.cluster,
+            tasks=work.tasks,
+            datasets=work.datasets,
+            clock=ground.clock,
+            limits=plan.limits,
+            on_failure=plan.on_failure,
+        )
+    return Runtime(
         store=ground.store,
         tasks=work.tasks,
         datasets=work.datasets,
@@ -337,6 +365,10 @@ async def _workflows(plan: Plan, ground: _Ground, work: _Work) -> _Workflows:
         limits=plan.limits,
         on_failure=plan.on_failure,
     )
+
+
+async def _workflows(plan: Plan, ground: _Ground, work: _Work) -> _Workflows:
+    runtime = _runtime(plan, ground, work)
     service = await states_service(
         runtime=runtime,
         trials=Trials(work.tasks, ground.clock),
@@ -388,14 +420,38 @@ def _connect(plan: Plan, work: _Work, workflows: _Workflows, lambda_: _Lambda) -
     work.tasks.connect(workflows.in_process, lambda_.events, FunctionsInProcess(lambda_.service, plan.local_url))
 
 
-async def _begin(plan: Plan, ground: _Ground, work: _Work, workflows: _Workflows, lambda_: _Lambda) -> None:
+async def _begin(
+    plan: Plan,
+    ground: _Ground,
+    functions: _Functions,
+    outside: _Outside,
+    work: _Work,
+    workflows: _Workflows,
+    lambda_: _Lambda,
+) -> None:
     """What is on disk goes on: executions first, because deliveries may start others."""
-    # Below the runtime, which cancels its tasks: only then can they be waited for.
-    plan.parts.push_async_callback(work.tasks.ended)
-    await workflows.runtime.start()
-    plan.parts.push_async_callback(workflows.runtime.close)
+    retention = None
     if plan.settings.retention_days:
         retention = Retention(ground.store, ground.clock, plan.settings.retention_days, plan.limits, plan.on_failure)
+    # Below the runtime, which cancels its tasks: only then can they be waited for.
+    plan.parts.push_async_callback(work.tasks.ended)
+    if isinstance(workflows.runtime, Node):
+        shared = Shared(
+            keyring=ground.keyring,
+            created=functions.created,
+            upkeep=functions.local.upkeep,
+            deliveries=lambda_.deliveries,
+            sources=lambda_.sources,
+            retention=retention,
+            jobs=outside.room,
+        )
+        share(workflows.runtime, shared)
+        plan.parts.push_async_callback(workflows.runtime.close)
+        await workflows.runtime.start()
+        return
+    await workflows.runtime.start()
+    plan.parts.push_async_callback(workflows.runtime.close)
+    if retention is not None:
         plan.parts.push_async_callback(retention.close)
         retention.start()
     await lambda_.deliveries.start()

@@ -127,11 +127,18 @@ class EventSources:
         self.limits = limits
         self.store = store
         self._following: dict[str, _Following] = {}
-        self._at_work = False
+        self.at_work = True
+        """Whether sources are read here, and not by another node."""
 
     async def open(self) -> None:
         """Go on with all mappings that are enabled."""
-        self._at_work = True
+        self.at_work = True
+        await self.look()
+
+    async def look(self) -> None:
+        """Do as all mappings say, if sources are read here at all."""
+        if not self.at_work:
+            return
         after: str | None = None
         while mappings := await self.store.mapping_list("arn:", after, _PAGE):
             for mapping in mappings:
@@ -140,7 +147,7 @@ class EventSources:
 
     async def close(self) -> None:
         """Follow none any more. Batches under way are dropped: their messages come again."""
-        self._at_work = False
+        self.at_work = False
         tasks = [following.task for following in self._following.values()]
         for task in tasks:
             task.cancel()
@@ -148,7 +155,7 @@ class EventSources:
 
     def follow(self, mapping: EventSourceMapping) -> None:
         """Do as the mapping says, from now on, if sources are read here at all."""
-        if not self._at_work:
+        if not self.at_work:
             return
         following = self._following.get(mapping.arn)
         if not mapping.enabled:

@@ -122,6 +122,10 @@ class CreatedFunctions:
 
     async def open(self) -> None:
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+        await self.read_reserved()
+
+    async def read_reserved(self) -> None:
+        """Learn anew what is reserved for which function."""
         self._reserved = dict(await self.store.function_concurrency("arn:"))
 
     def changed(self, arn: str) -> None:

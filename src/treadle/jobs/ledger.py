@@ -26,7 +26,7 @@ from treadle.clock import Clock
 from treadle.jobs.contract import Ending, Job, Outcome, Part, Stop
 from treadle.jobs.runner import Runner
 from treadle.limits import Limits
-from treadle.store.contract import StoreUnusable
+from treadle.store.contract import StoreUnavailable, StoreUnusable
 from treadle.store.job_contract import JobRecord, JobStore
 
 Ended = Callable[[Job], Awaitable[None]]
@@ -60,7 +60,7 @@ class Ledger:
         self._ended[kind] = ended
 
     async def recover(self) -> None:
-        """Take up what ran when the server ended."""
+        """Take up what ran when the server ended, or whoever ran it before."""
         for kind in self._ended:
             for record in await self._store.job_records_open(kind):
                 job = _decode(record.content)
@@ -69,12 +69,15 @@ class Ledger:
                 elif job.state == "RUNNING":
                     self._run(job)
 
-    async def close(self) -> None:
-        """End what runs, and say nothing about it: it is run again when the server is back."""
+    async def halt(self) -> None:
+        """End what runs, and say nothing about it: it is run again with the next `recover`, here or elsewhere."""
         runs = list(self._runs.values())
         for run in runs:
             run.cancel()
         await asyncio.gather(*runs, return_exceptions=True)
+
+    async def close(self) -> None:
+        await self.halt()
         await self._runner.close()
 
     # -- what services ask for -----------------------------------------------------------------------------
@@ -162,6 +165,8 @@ class Ledger:
         error = None if task.cancelled() else task.exception()
         if isinstance(error, StoreUnusable):
             self._on_failure(error)
+        elif isinstance(error, StoreUnavailable):
+            _log.warning("%s: %s", what, error)
         elif error is not None:
             _log.error("Treadle has a bug: %s", what, exc_info=error)
 

@@ -78,6 +78,7 @@ class Services:
         )
         self._room = JobRoom(self._store, SystemClock(), options, self._failed)
         self._neighbours.connect(await self._room.open(self._calls, ()))
+        await self._room.begin()
 
     async def close(self) -> None:
         await self._room.close()

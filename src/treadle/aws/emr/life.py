@@ -49,6 +49,7 @@ class Clusters:
 
     async def recover(self) -> None:
         """Once the ledger has taken up what ran."""
+        self._closed = False
         for record in await self.store.job_records_open(KIND):
             await self.advance(record.id)
 

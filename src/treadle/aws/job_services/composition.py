@@ -44,13 +44,14 @@ class JobRoom:
         self._runner = Runner(options)
         self._limits = options.limits
         self._ledger = Ledger(store, self._runner, clock, options.limits, on_failure)
+        self._services: JobServices
         self._clusters = Clusters(store, self._ledger, options.limits)
         for kind in _JOBS:
             self._ledger.register(kind)
 
     async def open(self, calls: ServiceCalls, elsewhere: Container[str]) -> JobServices:
-        """The services, and with them their jobs go on. `elsewhere`: services that an endpoint is set for, by
-        botocore's names, which are not served. Raises JobsFileError."""
+        """The services. `elsewhere`: services that an endpoint is set for, by botocore's names, which are not served.
+        Raises JobsFileError."""
         self._runner.rules.check()
         tokens = PageTokens(await self._store.secret())
         backend = Backend(ledger=self._ledger, calls=calls)
@@ -64,10 +65,20 @@ class JobRoom:
             else:
                 rest.append(RestPart(name, operations, lambda caller: Call(backend, caller), self._limits))
         whole = [] if "emr" in elsewhere else [emr_service(self._clusters, tokens)]
-        services = JobServices(whole, parts, rest, self._limits)
+        self._services = JobServices(whole, parts, rest, self._limits)
+        return self._services
+
+    async def begin(self) -> None:
+        """Let jobs go on, and take requests."""
         await self._ledger.recover()
         await self._clusters.recover()
-        return services
+        self._services.at_work = True
+
+    async def end(self) -> None:
+        """Run no jobs any more: those that ran are run again by whoever begins next."""
+        self._services.at_work = False
+        await self._clusters.close()
+        await self._ledger.halt()
 
     async def close(self) -> None:
         await self._clusters.close()

@@ -20,8 +20,10 @@ from treadle.aws.rest_json import RestJson
 from treadle.aws.service import Asked, Caller
 from treadle.aws.table_service import TableService
 from treadle.limits import Limits
-from treadle.neighbours.contract import Headers, Incoming, Outgoing
+from treadle.neighbours.contract import Headers, Incoming, NeighbourUnavailable, Outgoing
 from treadle.tasks.service_calls import TASK_TOKEN_HEADER
+
+ELSEWHERE = "of the nodes that share a database one runs jobs at a time, and that is another one; try again"
 
 
 class JobServices:
@@ -40,6 +42,8 @@ class JobServices:
         self._rest = {part.signing_name: part for part in rest}
         self._protocols: dict[str, AwsJson | RestJson] = {}
         self._limits = limits
+        self.at_work = False
+        """Whether jobs are run here, and not by another node."""
         self.names = frozenset(
             [*(each.name for each in self._json.values()), *(each.model_name for each in self._rest.values())]
         )
@@ -57,6 +61,12 @@ class JobServices:
 
     def find(self, request: Request) -> Asked | None:
         """The operation that a request asks for; None: it is not one of those here. Raises ApiError."""
+        asked = self._find(request)
+        if asked is not None and not self.at_work:
+            raise ApiError("ServiceUnavailable", ELSEWHERE)
+        return asked
+
+    def _find(self, request: Request) -> Asked | None:
         prefix, _, operation = request.header(b"x-amz-target").decode("latin-1").partition(".")
         service = self._json.get(prefix)
         if service is not None:
@@ -93,7 +103,9 @@ class JobServices:
             return True
 
     async def send(self, request: Outgoing) -> Incoming:
-        """Nothing of it is verified: it comes from this process."""
+        """Nothing of it is verified: it comes from this process. Raises NeighbourUnavailable."""
+        if not self.at_work:
+            raise NeighbourUnavailable(ELSEWHERE)
         incoming = _request(request, self._limits)
         asked: Asked | None = None
         try:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from functools import partial
 from typing import Any
 
@@ -84,7 +84,7 @@ class Node(Runtime):
         self._workers = WorkersElsewhere(
             self.activities,
             self._inbox,
-            self._publish,
+            self.publish,
             lambda: cluster.node,
             lambda: next(iter(self._membership.held), None),
             limits.node_answer_seconds,
@@ -92,6 +92,7 @@ class Node(Runtime):
         self._loading.is_here = self._is_here
         self._scans.shards = lambda: self._membership.held
         self._looks = 0
+        self._looking: list[Callable[[], Awaitable[None]]] = []
         self._telling: set[asyncio.Task[None]] = set()
         self.news.read("machine", self._machine_changed, self._machines_missed)
         self.news.read("activity", self.activities.changed, self.activities.open)
@@ -236,11 +237,17 @@ class Node(Runtime):
     def missed(self) -> None:
         self.news.missed()
 
+    def every_look(self, look: Callable[[], Awaitable[None]]) -> None:
+        """Have it done every few seconds, because notices may be lost."""
+        self._looking.append(look)
+
     async def look(self) -> None:
         self._looks += 1
         self.watchers.look_again(self._is_here)
         if self._looks % _LOOKS_TO_REMIND == 0:
             self._workers.remind()
+            for look in self._looking:
+                await look()
         if self._looks % _LOOKS_TO_SWEEP == 0 and DUTY_SHARD in self._membership.held:
             await self._cluster.forget_answers(self._clock.now() - _ANSWERS_KEPT_MILLISECONDS)
             await self.deletions.resume()
@@ -278,7 +285,8 @@ class Node(Runtime):
         self.machines.forget()
         await self.deletions.resume()
 
-    def _publish(self, notices: Sequence[Notice]) -> None:
+    def publish(self, notices: Sequence[Notice]) -> None:
+        """Tell all nodes, some time."""
         if notices:
             task = asyncio.get_running_loop().create_task(_quietly(self._cluster.tell(notices)))
             self._telling.add(task)
