@@ -23,17 +23,15 @@ from treadle.engine.map_children import ResultTarget
 from treadle.expressions.errors import EvaluationError
 from treadle.expressions.timestamps import format_timestamp
 from treadle.limits import Limits
-from treadle.runtime.map_inputs import MapInputs
 from treadle.runtime.map_run import Run
+from treadle.runtime.redrivable import NOT_REDRIVABLE, REDRIVABLE_BY_MAP_RUN, wrong_status
 from treadle.store.contract import ExecutionRow, ExecutionStatus, Store
 
 _PAGE = 500
 """Children that one read answers, with input and output: of 256 KiB each at most, and rarely so."""
-_GROUPS: Sequence[tuple[str, tuple[ExecutionStatus, ...]]] = (
-    ("FAILED", ("FAILED", "TIMED_OUT", "ABORTED")),
-    ("SUCCEEDED", ("SUCCEEDED",)),
-)
-"""The name of a file, and the status of the children that are in it."""
+_SUCCEEDED: tuple[ExecutionStatus, ...] = ("SUCCEEDED",)
+_FAILED: tuple[ExecutionStatus, ...] = ("FAILED", "TIMED_OUT", "ABORTED")
+"""The statuses of the children that are in the files of these names."""
 
 
 class MapResults:
@@ -56,7 +54,7 @@ class MapResults:
             return Document({"MapRunArn": run.row.arn, "ResultWriterDetails": details})
         outputs: list[str] = []
         size = len("[]")
-        async for text in self._texts(run, ("SUCCEEDED",), "COMPACT" if target is None else target.transformation):
+        async for text in self._texts(run, _SUCCEEDED, "COMPACT" if target is None else target.transformation):
             outputs.append(text)
             size += len(text.encode()) + 1
             if size - 1 > self._limits.payload_bytes:
@@ -72,30 +70,16 @@ class MapResults:
         target = run.target
         if target is None or not target.exports:
             return False
-        destination = self._destination(run, target)
-        files: dict[str, list[dict[str, Any]]] = {"FAILED": [], "PENDING": [], "SUCCEEDED": []}
-        for group, statuses in _GROUPS:
-            transformation = target.transformation if group == "SUCCEEDED" else "NONE"
-            files[group] = await self._files(run, target, group, self._texts(run, statuses, transformation))
-        if run.inputs is not None and not run.exhausted:
-            files["PENDING"] = await self._files(run, target, "PENDING", _pending(run, run.inputs))
-        manifest = {"DestinationBucket": target.parameters["Bucket"], "MapRunArn": run.row.arn, "ResultFiles": files}
-        await destination.write(f"{_folder(run, target)}manifest.json", _once(encode(manifest).encode()))
+        destination, folder = self._destination(run, target), _folder(run, target)
+        files = _Files(destination, folder, self._limits.result_file_bytes, lines=target.lines)
+        written = {
+            "FAILED": await files.write("FAILED", self._texts(run, _FAILED, "NONE")),
+            "PENDING": await files.write("PENDING", _pending(run)),
+            "SUCCEEDED": await files.write("SUCCEEDED", self._texts(run, _SUCCEEDED, target.transformation)),
+        }
+        manifest = {"DestinationBucket": target.parameters["Bucket"], "MapRunArn": run.row.arn, "ResultFiles": written}
+        await destination.write(f"{folder}manifest.json", _once(encode(manifest).encode()))
         return True
-
-    async def _files(
-        self, run: Run, target: ResultTarget, group: str, texts: AsyncIterator[str]
-    ) -> list[dict[str, Any]]:
-        """Write what `texts` gives to as many files as it takes: what the manifest says of them."""
-        files: list[dict[str, Any]] = []
-        ahead = await anext(texts, None)
-        while ahead is not None:
-            key = f"{_folder(run, target)}{group}_{len(files)}.{'jsonl' if target.lines else 'json'}"
-            content = _Content(ahead, texts, self._limits.result_file_bytes, lines=target.lines)
-            size = await self._destination(run, target).write(key, content.pieces())
-            files.append({"Key": key, "Size": size})
-            ahead = content.ahead
-        return files
 
     async def _texts(self, run: Run, statuses: tuple[ExecutionStatus, ...], transformation: str) -> AsyncIterator[str]:
         """JSON of each result, in the order of the children."""
@@ -116,6 +100,29 @@ class MapResults:
         if not isinstance(parameters.get("Prefix", ""), str):
             raise DatasetError("The ResultWriter's parameter 'Prefix' must be a text")
         return self._datasets.destination(bucket, run.owner)
+
+
+class _Files:
+    """The files of one map run, but for its manifest."""
+
+    def __init__(self, destination: Destination, folder: str, most_bytes: int, *, lines: bool) -> None:
+        self._destination = destination
+        self._folder = folder
+        self._most_bytes = most_bytes
+        self._lines = lines
+
+    async def write(self, group: str, texts: AsyncIterator[str]) -> list[dict[str, Any]]:
+        """Write what `texts` gives to as many files as it takes: what the manifest says of them. Raises
+        DatasetError."""
+        written: list[dict[str, Any]] = []
+        ahead = await anext(texts, None)
+        while ahead is not None:
+            key = f"{self._folder}{group}_{len(written)}.{'jsonl' if self._lines else 'json'}"
+            content = _Content(ahead, texts, self._most_bytes, lines=self._lines)
+            size = await self._destination.write(key, content.pieces())
+            written.append({"Key": key, "Size": size})
+            ahead = content.ahead
+        return written
 
 
 class _Content:
@@ -144,9 +151,10 @@ async def _once(content: bytes) -> AsyncIterator[bytes]:
     yield content
 
 
-async def _pending(run: Run, inputs: MapInputs) -> AsyncIterator[str]:
+async def _pending(run: Run) -> AsyncIterator[str]:
     """What would have been begun. If the inputs that follow cannot be read or made, those before are told."""
-    while True:
+    inputs = run.inputs
+    while inputs is not None and not run.exhausted:
         try:
             child = inputs.next()
             if child is None:
@@ -200,7 +208,7 @@ def _facts(child: ExecutionRow) -> dict[str, Any]:
 
 
 def _redrive(child: ExecutionRow) -> dict[str, str]:
-    if child.status != "SUCCEEDED":
-        return {"RedriveStatus": "REDRIVABLE_BY_MAP_RUN"}
-    reason = f"Execution is {child.status} and cannot be redriven"
-    return {"RedriveStatus": "NOT_REDRIVABLE", "RedriveStatusReason": reason}
+    reason = wrong_status(child)
+    if reason is None:
+        return {"RedriveStatus": REDRIVABLE_BY_MAP_RUN}
+    return {"RedriveStatus": NOT_REDRIVABLE, "RedriveStatusReason": reason}

@@ -14,7 +14,13 @@ from treadle.aws.arns import split_machine_arn
 from treadle.aws.errors import ApiError
 from treadle.aws.random_ids import random_id
 from treadle.aws.states.call import Call, seconds
-from treadle.runtime.redrivable import too_old
+from treadle.runtime.redrivable import (
+    NOT_REDRIVABLE,
+    REDRIVABLE,
+    REDRIVABLE_BY_MAP_RUN,
+    too_old,
+    wrong_status,
+)
 from treadle.store.contract import Conflict, ExecutionRow
 
 _REMEMBERED_TOKENS = 10
@@ -70,16 +76,17 @@ async def redrive_status(call: Call, execution: ExecutionRow) -> dict[str, str]:
     """What DescribeExecution shows (recorded: describe_execution, state_fail)."""
     reason = await _refusal(call, execution)
     if reason is None:
-        return {"redriveStatus": "REDRIVABLE"}
-    status = "REDRIVABLE_BY_MAP_RUN" if reason == _NOT_DIRECTLY else "NOT_REDRIVABLE"
+        return {"redriveStatus": REDRIVABLE}
+    status = REDRIVABLE_BY_MAP_RUN if reason == _NOT_DIRECTLY else NOT_REDRIVABLE
     return {"redriveStatus": status, "redriveStatusReason": reason}
 
 
 async def _refusal(call: Call, execution: ExecutionRow) -> str | None:
     """Why it cannot be redriven now; None: it can. The reasons are AWS's, all but the one for executions that
     are older than RedriveExecution. Their order is not known, nor what AWS says when the machine is gone."""
-    if execution.stopped is None or execution.status == "SUCCEEDED":
-        return f"Execution is {execution.status} and cannot be redriven"
+    reason = wrong_status(execution)
+    if reason is not None:
+        return reason
     machine = await call.backend.runtime.machines.get(split_machine_arn(execution.machine_arn)[0])
     if machine is None or machine.status == "DELETING":
         return _DELETING
