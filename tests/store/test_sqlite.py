@@ -353,29 +353,6 @@ async def test_other_program_that_never_lets_go_ends_the_store(
 # -- full disks --------------------------------------------------------------------------------------------
 
 
-async def test_database_that_cannot_grow_ends_the_store(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "_WRITER", database._WRITER + "PRAGMA max_page_count = 100;")
-    store = SqliteStore(path)
-    await store.open()
-    await store.machine_create(machine("orders"), {})
-    kept = execution(store, "orders")
-    await store.commit([created(kept, entry(1, 1))])
-    large = execution(store, "orders", input="x" * 1_000_000)
-    group = [store.commit([created(run)]) for run in (execution(store, "orders"), large)]
-    answers = await asyncio.gather(*group, return_exceptions=True)
-    for answer in answers:
-        assert isinstance(answer, StoreUnusable)
-        assert "the disk is full" in str(answer)
-    with pytest.raises(StoreUnusable, match="the disk is full"):
-        await store.execution_get(kept.arn)
-    await store.close()
-    monkeypatch.undo()
-    await store.open()
-    assert await store.executions_open() == 1
-    assert await store.journal(kept.id) == [entry(1, 1)]
-    await store.close()
-
-
 async def test_file_system_that_takes_no_more_ends_the_store(path: Path) -> None:
     """The kernel refuses the writes (RLIMIT_FSIZE), as it does when a disk is full."""
     done = await asyncio.to_thread(

@@ -233,6 +233,16 @@ class Store(FunctionStore, LayerStore, MapRunStore, EventSourceStore, JobStore, 
 
     async def close(self) -> None: ...
 
+    @property
+    def full(self) -> bool:
+        """Whether the disk is full: what is to be written waits until there is room, and nothing else can be done
+        about it here. Whoever can be asked to come again should be."""
+        ...
+
+    def hurry(self) -> None:
+        """The store is about to be closed: a full disk is not waited for any more, but makes it unusable."""
+        ...
+
     async def secret(self) -> bytes:
         """32 random bytes that belong to this database: they sign page tokens and task tokens."""
         ...

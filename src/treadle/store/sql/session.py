@@ -54,6 +54,14 @@ Job = Callable[[Session], Coroutine[Any, Any, _T]]
 class SqlStore(ABC):
     """A database that reads statements and carries out jobs. Both raise StoreUnusable."""
 
+    @property
+    def full(self) -> bool:
+        """Where nothing is waited for: a full disk is told to whoever meets it (StoreUnavailable)."""
+        return False
+
+    def hurry(self) -> None:
+        return
+
     @abstractmethod
     async def read(self, name: str, /, **values: Value) -> list[Row]:
         """The rows of the statement of that name, as of the last commit."""

@@ -13,10 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from treadle.store.contract import StoreUnusable
+from treadle.store.contract import StoreUnavailable, StoreUnusable
 from treadle.store.sql.session import Job, Row, SqlStore, Value
 from treadle.store.sqlite.database import Database
-from treadle.store.sqlite.errors import translate
+from treadle.store.sqlite.errors import DiskFull, translate
 from treadle.store.sqlite.sql import STATEMENTS
 from treadle.store.sqlite.writer import ConnectionJob, GroupWriter
 
@@ -42,6 +42,7 @@ class Connections(SqlStore):
         self._writer = GroupWriter(self._database)
 
     async def close(self) -> None:
+        self.hurry()
         database, self._database = self._database, None
         if database is None:
             return
@@ -64,6 +65,14 @@ class Connections(SqlStore):
             raise StoreUnusable(str(self._database.failure))
         return self._database
 
+    @property
+    def full(self) -> bool:
+        return self._database is not None and self._writer.full
+
+    def hurry(self) -> None:
+        if self._database is not None:
+            self._writer.hurry()
+
     async def write(self, job: Job[_T], weight: int = 1) -> _T:
         answer: _T = await self.submit(lambda connection: _finish(job(_Session(connection))), weight)
         return answer
@@ -84,6 +93,8 @@ class Connections(SqlStore):
             return await asyncio.get_running_loop().run_in_executor(self._reader, fetch)
         except sqlite3.Error as error:
             known = translate(error, database.path)
+            if isinstance(known, DiskFull):  # of temporary files: the database itself is only read
+                raise StoreUnavailable(str(known)) from error
             if isinstance(known, StoreUnusable):
                 database.fail(known)
             raise known from error

@@ -11,6 +11,11 @@ from pathlib import Path
 
 from treadle.store.contract import Conflict, StoreUnusable
 
+
+class DiskFull(StoreUnusable):
+    """There is no room for what was to be written. Nothing of it is there, and it can be written later."""
+
+
 _CONFLICTS = {
     sqlite3.SQLITE_CONSTRAINT_UNIQUE,
     sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY,
@@ -21,7 +26,6 @@ _CONFLICTS = {
 _TROUBLE = {
     sqlite3.SQLITE_NOTADB: "is not a database, or its first page was overwritten",
     sqlite3.SQLITE_CORRUPT: "is damaged; restore it from a backup",
-    sqlite3.SQLITE_FULL: "cannot grow: the disk is full",
     sqlite3.SQLITE_IOERR: "cannot be read or written: the disk is full or failing",
     sqlite3.SQLITE_READONLY: "cannot be written",
     sqlite3.SQLITE_CANTOPEN: "cannot be opened",
@@ -45,8 +49,16 @@ def translate(error: Exception, path: Path) -> Exception:
     """The store's word for `error`, or `error` itself if it means nothing to the store."""
     if getattr(error, "sqlite_errorcode", None) in _CONFLICTS:
         return Conflict(str(error))
+    if _is_full(error):
+        return DiskFull(f"{path} cannot grow: the disk is full (SQLite: {error})")
     trouble = _TROUBLE.get(_primary_code(error))
     return error if trouble is None else StoreUnusable(f"{path} {trouble} (SQLite: {error})")
+
+
+def _is_full(error: Exception) -> bool:
+    """The second code is that of the memory which processes share: there is no room for more of its file."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
 
 
 def _primary_code(error: Exception) -> int:

@@ -16,12 +16,17 @@ changed. So a group is run without savepoints first. If a job fails, all of it i
 run anew, each behind a savepoint. Nothing but its outcome may come of a job, therefore: it is called twice at times.
 It is answered only after the commit: the row that it ran into may belong to the same group.
 
-Trouble with the file ends the writer: that round and all that is queued fail, and nothing more is taken.
+Trouble with the file ends the writer: that round and all that is queued fail, and nothing more is taken. A full disk
+does not, because SQLite has written nothing then that counts: the jobs of the round go back to the head of the queue,
+and are tried again every second until there is room. So nobody is told that something failed which is still to be
+done, and who comes in the meantime can see that the disk is `full`. An fsync that fails is another matter: what is on
+the disk is not known then.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -32,7 +37,9 @@ from typing import Any
 from treadle.store.contract import StoreUnusable
 from treadle.store.sql.session import LARGE
 from treadle.store.sqlite.database import Database
-from treadle.store.sqlite.errors import is_busy, translate
+from treadle.store.sqlite.errors import DiskFull, is_busy, translate
+
+_log = logging.getLogger(__name__)
 
 ConnectionJob = Callable[[sqlite3.Connection], Any]
 
@@ -42,6 +49,9 @@ _ROUND_ROWS = 2_000
 _BUSY_ATTEMPTS = 500
 _BUSY_PAUSE_SECONDS = 0.01
 """How often, and after which pause, to ask again for a lock that another program holds for a moment."""
+
+_ROOM_PAUSE_SECONDS = 1.0
+"""After which pause it is tried again whether there is room on a full disk."""
 
 
 class _Queued:
@@ -76,6 +86,9 @@ class GroupWriter:
         self._thread = _CommitThread(self._loop)
         self._queue: deque[_Queued] = deque()
         self._writing = False
+        self._may_wait = True
+        self.full = False
+        """Whether what is queued waits for room on the disk."""
 
     def submit(self, job: ConnectionJob, rows: int = 1) -> asyncio.Future[Any]:
         """Queue `job`, which writes for about `rows` executions (LARGE: megabytes); done with its result once what it
@@ -87,6 +100,10 @@ class GroupWriter:
             self._writing = True
             self._loop.call_soon(self._round, 0)
         return future
+
+    def hurry(self) -> None:
+        """Wait for room on the disk no more: a full one is trouble like any other from now on."""
+        self._may_wait = False
 
     def stop(self) -> None:
         """Let the thread end. The queue must be empty."""
@@ -178,12 +195,20 @@ class GroupWriter:
     def _end(self, group: Sequence[_Queued], trouble: BaseException | None) -> None:
         """Answer the group and begin the next round; or, if nothing can be written any more, refuse all."""
         if trouble is None:
+            if self.full and group:
+                self.full = False
+                _log.warning("There is room on the disk of %s again: what waited goes on", self._database.path)
             for each in group:
                 each.answer()
             self._writing = bool(self._queue)
             if self._writing:
                 self._round(0)
             return
+        if self._may_wait and isinstance(trouble, Exception):
+            known = translate(trouble, self._database.path)
+            if isinstance(known, DiskFull):
+                self._wait_for_room(group, known)
+                return
         reason = str(self._database.fail(trouble))
         refused = [*group, *self._queue]
         self._queue.clear()
@@ -191,6 +216,18 @@ class GroupWriter:
         for each in refused:
             each.failure = StoreUnusable(reason)
             each.answer()
+
+    def _wait_for_room(self, group: Sequence[_Queued], trouble: DiskFull) -> None:
+        connection = self._database.writer
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        if not self.full:
+            self.full = True
+            _log.error("%s. What is to be written waits until there is room", trouble)
+        for each in group:
+            each.failure = None  # What it ran into was not committed either.
+        self._queue.extendleft(reversed(group))
+        self._loop.call_later(_ROOM_PAUSE_SECONDS, self._round, 0)
 
 
 class _CommitThread:
