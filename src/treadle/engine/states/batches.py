@@ -17,6 +17,7 @@ from msgspec import UNSET
 from treadle.document import Document
 from treadle.engine.fields import FieldCompiler
 from treadle.engine.numbers import IntegerReader, optional_integer_field
+from treadle.engine.payload_field import optional_payload_field
 
 if TYPE_CHECKING:
     from treadle.engine.execution import Branch
@@ -74,8 +75,7 @@ class Filling:
 
 class Batcher:
     def __init__(self, compiler: FieldCompiler, raw: Mapping[str, Any]) -> None:
-        self._jsonata = compiler.jsonata
-        self._input = compiler.payload("ItemBatcher/BatchInput", raw.get("BatchInput", UNSET))
+        self._input = optional_payload_field(compiler, "ItemBatcher/BatchInput", raw.get("BatchInput", UNSET))
         self._most_items = _bound(compiler, raw, "MaxItemsPerBatch")
         self._most_bytes = _bound(compiler, raw, "MaxInputBytesPerBatch")
 
@@ -85,8 +85,7 @@ class Batcher:
         most_bytes = self._most_bytes(turn, branch, data) if self._most_bytes is not None else 0
         head = '{"Items":['
         if self._input is not None:
-            bindings = turn.query_bindings(branch) if self._jsonata else turn.path_bindings(branch, data, "BatchInput")
-            head = f'{{"BatchInput":{Document(self._input(bindings)).text},"Items":['
+            head = f'{{"BatchInput":{Document(self._input(turn, branch, data)).text},"Items":['
         return Batches(head, most_items, most_bytes)
 
 

@@ -16,6 +16,7 @@ from treadle.document import Document
 from treadle.engine.fields import FieldCompiler
 from treadle.engine.map_children import ItemSource
 from treadle.engine.numbers import optional_integer_field
+from treadle.engine.payload_field import optional_payload_field
 
 if TYPE_CHECKING:
     from treadle.engine.execution import Branch
@@ -24,11 +25,10 @@ if TYPE_CHECKING:
 
 class ItemReader:
     def __init__(self, compiler: FieldCompiler, raw: Mapping[str, Any]) -> None:
-        self._jsonata = compiler.jsonata
         self._action = str(raw.get("Resource")).rpartition(":")[2]
         self._config: Mapping[str, Any] = raw.get("ReaderConfig") or {}
         name = "Arguments" if compiler.jsonata else "Parameters"
-        self._parameters = compiler.payload(f"ItemReader/{name}", raw.get(name, UNSET))
+        self._parameters = optional_payload_field(compiler, f"ItemReader/{name}", raw.get(name, UNSET))
         # A text of digits will do (recorded: reference_in_map_state_max_items_path--..._IN_MAX_ITEMS_PATH), and that a
         # number is negative is for the map run to say.
         self._most_items = optional_integer_field(
@@ -43,8 +43,5 @@ class ItemReader:
     def source(self, turn: Turn, branch: Branch, data: Document) -> ItemSource:
         """May raise EvaluationError. `data`: the effective input of the state."""
         most_items = 0 if self._most_items is None else self._most_items(turn, branch, data)
-        parameters: Any = {}
-        if self._parameters is not None:
-            bindings = turn.query_bindings(branch) if self._jsonata else turn.path_bindings(branch, data)
-            parameters = self._parameters(bindings)
+        parameters = {} if self._parameters is None else self._parameters(turn, branch, data)
         return ItemSource(action=self._action, parameters=parameters, config=self._config, most_items=most_items)

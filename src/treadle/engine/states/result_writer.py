@@ -14,6 +14,7 @@ from msgspec import UNSET
 from treadle.document import Document
 from treadle.engine.fields import FieldCompiler
 from treadle.engine.map_children import ResultTarget
+from treadle.engine.payload_field import optional_payload_field
 
 if TYPE_CHECKING:
     from treadle.engine.execution import Branch
@@ -22,20 +23,16 @@ if TYPE_CHECKING:
 
 class ResultWriter:
     def __init__(self, compiler: FieldCompiler, raw: Mapping[str, Any]) -> None:
-        self._jsonata = compiler.jsonata
         self._exports = "Resource" in raw
         config: Mapping[str, Any] = raw.get("WriterConfig") or {}
         self._transformation = str(config.get("Transformation") or ("NONE" if self._exports else "COMPACT"))
         self._lines = config.get("OutputType") == "JSONL"
         name = "Arguments" if compiler.jsonata else "Parameters"
-        self._parameters = compiler.payload(f"ResultWriter/{name}", raw.get(name, UNSET))
+        self._parameters = optional_payload_field(compiler, f"ResultWriter/{name}", raw.get(name, UNSET))
 
     def target(self, turn: Turn, branch: Branch, data: Document) -> ResultTarget:
         """May raise EvaluationError. `data`: the effective input of the state."""
-        parameters: Any = {}
-        if self._parameters is not None:
-            bindings = turn.query_bindings(branch) if self._jsonata else turn.path_bindings(branch, data)
-            parameters = self._parameters(bindings)
+        parameters = {} if self._parameters is None else self._parameters(turn, branch, data)
         return ResultTarget(
             exports=self._exports, parameters=parameters, transformation=self._transformation, lines=self._lines
         )
