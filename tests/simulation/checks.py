@@ -28,6 +28,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 from treadle.document import Document
@@ -41,8 +42,11 @@ from treadle.store.contract import Commit, ExecutionRow
 from treadle.tasks.contract import TaskOutcome, TaskRequest
 
 from .disk import Disk
-from .histories import Complain, History, Rules, rules_of
+from .histories import Attempt, Complain, History, Rules, rules_of
 from .tasks import Call, Services
+
+_TOKEN_MILLISECONDS = 15 * 60 * 1_000
+"""How long a redrive is known by its client's token (AWS, RedriveExecution)."""
 
 
 class Checks:
@@ -190,10 +194,11 @@ class Checks:
     def _check_redrive(self, request: dict[str, Any], answer: dict[str, Any]) -> None:
         row = self._disk.execution_get(request["executionArn"])
         records = [] if row is None else self._disk.redrives(row.id, 100)
-        if [record.client_token for record in records].count(request["clientToken"]) != 1:
-            self._complain(
-                "commit first", f"the redrive of {request['executionArn']} is answered, and not once on disk"
-            )
+        times = [record.redriven for record in records if record.client_token == request["clientToken"]]
+        if not times:
+            self._complain("commit first", f"the redrive of {request['executionArn']} is answered, and not on disk")
+        if any(later - earlier < _TOKEN_MILLISECONDS for later, earlier in pairwise(times)):
+            self._complain("exactly once", f"{request['executionArn']} was redriven twice at one request")
 
     def _check_delete(self, request: dict[str, Any], answer: dict[str, Any]) -> None:
         machine = self._disk.machine_get(request["stateMachineArn"])
@@ -205,7 +210,7 @@ class Checks:
             return
         named = self._services.named(answer["taskToken"])
         attempt = self._histories[named.execution_id].attempts.get(named.attempt)
-        if attempt is None or not attempt.taken:
+        if attempt is None or not (attempt.taken or self._is_full(attempt)):
             self._complain("commit first", f"a worker gets {named}, which is not on disk")
         self._taken[answer["taskToken"]] += 1
         if self._taken[answer["taskToken"]] > 1:
@@ -216,12 +221,19 @@ class Checks:
         attempt = self._histories[named.execution_id].attempts.get(named.attempt)
         closed = None if attempt is None else attempt.closed
         field = "output" if "output" in request else "error"
-        full = closed is not None and closed.id == self._limits.history_events  # no room for what it would have said
-        if closed is None or (closed.details.get(field) != request[field] and not full):
+        if (
+            attempt is None
+            or closed is None
+            or (closed.details.get(field) != request[field] and not self._is_full(attempt))
+        ):
             self._complain("commit first", f"an answer to {named} is acknowledged, and not on disk")
         self._used[request["taskToken"]] += 1
         if self._used[request["taskToken"]] > 1:
             self._complain("exactly once", f"two answers to {named} are acknowledged")
+
+    def _is_full(self, attempt: Attempt) -> bool:
+        """Whether there was no room in the history any more for what happened to the attempt."""
+        return attempt.closed is not None and attempt.closed.id == self._limits.history_events
 
     def refused(self, operation: str, request: dict[str, Any], code: str) -> None:
         """The server has refused a request."""

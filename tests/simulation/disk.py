@@ -51,6 +51,8 @@ class Disk:
         self._by_arn: dict[str, int] = {}
         self.on_commit: Callable[[Sequence[Commit]], None] = lambda commits: None
         """Told of each batch when it is there."""
+        self.on_change: Callable[[str, str], None] = lambda table, key: None
+        """Told of changes in the tables that runtimes remember, with the ARN of what has changed."""
 
     def secret(self) -> bytes:
         return self._secret
@@ -82,11 +84,13 @@ class Disk:
             raise Conflict(arn)
         self.revisions[revision.id] = revision
         self.machines[arn] = replace(machine, revision=revision)
+        self.on_change("machine", arn)
 
     def machine_delete(self, arn: str) -> None:
         machine = self.machines.get(arn)
         if machine is not None:
             self.machines[arn] = replace(machine, status="DELETING")
+            self.on_change("machine", arn)
 
     def machine_remove(self, arn: str) -> bool:
         machine = self.machines.get(arn)
@@ -99,6 +103,7 @@ class Disk:
         for revision in [each for each in self.revisions.values() if each.machine_arn == arn and each.id not in used]:
             del self.revisions[revision.id]
         del self.machines[arn], self._tags[arn]
+        self.on_change("machine", arn)
         return True
 
     def machine_count(self, arn_prefix: str) -> int:
@@ -270,6 +275,7 @@ class Disk:
             "tolerated_percentage": tolerated_percentage,
         }
         self.map_runs[arn] = replace(run, **{name: value for name, value in changes.items() if value is not None})
+        self.on_change("map_run", arn)
         return True
 
     def map_run_end(self, run: MapRun) -> None:

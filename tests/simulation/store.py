@@ -64,6 +64,7 @@ class SimulatedStore:
         self._last_effect = self._last_answer = 0.0
         self._broken: StoreUnusable | None = None
         self._waiting: set[asyncio.Future[Any]] = set()
+        self._writing: set[asyncio.Future[Any]] = set()
         self.writes = 0
         """How many have taken effect."""
         self.on_effect: Callable[[int], None] = lambda number: None
@@ -83,6 +84,11 @@ class SimulatedStore:
         self._broken = StoreUnusable("the simulated disk is full")
         for waiting in tuple(self._waiting):
             _answer(waiting, None, self._broken)
+
+    def break_off(self, error: StoreError) -> None:
+        """The connection is gone: whoever waits for a write is told so, whether it has taken effect or will not."""
+        for waiting in tuple(self._writing):
+            _answer(waiting, None, error)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         carry_out = getattr(self._disk, name)
@@ -107,6 +113,8 @@ class SimulatedStore:
 
     async def _write(self, write: Callable[[], Any]) -> Any:
         answer = self._future()
+        self._writing.add(answer)
+        answer.add_done_callback(self._writing.discard)
 
         def take_effect() -> None:
             if self._broken is not None and self._dice.random() < 0.5:
