@@ -81,8 +81,11 @@ class App:
         await asyncio.shield(self._failure)
 
     async def close(self) -> None:
-        """Stop taking requests, finish commits, end the workers, close the store."""
+        """Stop taking requests, finish commits, end the workers, close the store. Raises ServerError if something ended
+        it, also if that was only now: a commit that could not be finished."""
         await self._parts.aclose()
+        if self._failure.done():
+            self._failure.result()
         self._failure.cancel()
 
     def _listen(self) -> tuple[list[tuple[socket.socket, ssl.SSLContext | None]], str]:
