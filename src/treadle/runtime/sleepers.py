@@ -6,8 +6,8 @@ execution only goes to sleep if its timer is further away than the horizon, ther
 minute, and none at all while nothing is due, however many executions sleep and however long.
 
 Where very many are due together, memory is bounded all the same.  Those whose time has not come yet are loaded up to a
-number, and the next scan is when the last of them is due.  Those whose time has come are loaded a page at a time: their
-timers fire, and the next page waits until what that changed is on disk.
+number, and the next scan is when the last of them is due.  Those whose time has come are loaded a page at a time: while
+what the timers of one page change is written, the next one is loaded, and no more.
 """
 
 from __future__ import annotations
@@ -87,12 +87,15 @@ class Scans:
 
     async def _scan(self) -> None:
         ahead = 0
+        firing: asyncio.Task[None] | None = None
         async for rows in self._pages(_FOREVER, _BEHIND_TASKS, self.shards()):
             now = self._clock.now()
             soon = [row for row in rows if not sleeps_until(_due(row), now)]
             await self._load(soon)
             late = [row for row in soon if _due(row) <= now]
-            await self._fire(late)
+            if firing is not None:
+                await firing
+            firing = self._under_way.spawn(self._fire(late))
             ahead += len(soon) - len(late)
             if len(soon) < len(rows):
                 self.wake(_due(rows[len(soon)]))
