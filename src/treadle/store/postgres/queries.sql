@@ -114,19 +114,24 @@ SELECT greatest(
 -- name: executions_open
 SELECT coalesce(sum(executions), 0) FROM running;
 
--- name: executions_due_of_shards
+-- name: executions_due
+-- What is read of those in other shards is the index.
 SELECT
     e.id, e.arn, e.name, a.arn AS machine_arn, r.id AS revision_id, e.status, e.started, e.stopped,
     '' AS input, e.output, e.error, e.cause, e.trace_header, e.version, e.alias,
     e.redrives, e.redriven, e.wake, p.arn AS map_run, e.child, e.items
-FROM execution AS e
+FROM (
+    SELECT wake, id FROM execution
+    WHERE status = 'RUNNING' AND wake <= :until AND (wake, id) > (:after_wake, :after_id)
+        AND id >> 48 = ANY(CAST(:shards AS bigint[]))
+    ORDER BY wake, id
+    LIMIT :limit
+) AS due
+JOIN execution AS e ON e.id = due.id
 JOIN revision AS r ON r.key = e.revision
 JOIN machine_arn AS a ON a.key = e.machine
 LEFT JOIN map_run AS p ON p.id = e.map_run
-WHERE e.status = 'RUNNING' AND e.wake <= :until AND (e.wake, e.id) > (:after_wake, :after_id)
-    AND e.id >> 48 = ANY(:shards)
-ORDER BY e.wake, e.id
-LIMIT :limit;
+ORDER BY due.wake, due.id;
 
 -- name: journal_sizes
 SELECT execution_id, sum(length(events)) FROM journal
@@ -136,7 +141,7 @@ GROUP BY execution_id;
 -- name: journals
 SELECT execution_id, first_event, last_event, events FROM journal
 WHERE execution_id IN (SELECT value::bigint FROM jsonb_array_elements_text(CAST(:execution_ids AS jsonb)))
-ORDER BY seq;
+ORDER BY seq + 0;
 
 -- name: machine_lock
 -- Executions are begun with a lock that this one waits for: none begins behind the back of what follows.

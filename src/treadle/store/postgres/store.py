@@ -122,10 +122,9 @@ class PostgresStore(SqlTables, Connections):
     async def executions_due(
         self, until: int, after: tuple[int, int] | None, limit: int, shards: Collection[int] | None = None
     ) -> Sequence[ExecutionRow]:
-        if shards is None:
-            return await super().executions_due(until, after, limit)
         wake, last = after or (FIRST, FIRST)
-        values = {"until": until, "after_wake": wake, "after_id": last, "limit": limit, "shards": list(shards)}
-        statement = STATEMENTS["executions_due_of_shards"]
+        of = list(range(SHARDS) if shards is None else shards)
+        values = {"until": until, "after_wake": wake, "after_id": last, "limit": limit, "shards": of}
+        statement = STATEMENTS["executions_due"]
         rows = await self.fetch(statement.text, *(values[name] for name in statement.names))
         return [struct_of(ExecutionRow, row) for row in rows]

@@ -20,39 +20,39 @@ WHERE e.arn = :arn;
 
 -- name: execution_list
 SELECT
-    e.id, e.arn, e.name, a.arn AS machine_arn, r.id AS revision_id, e.status, e.started, e.stopped,
+    e.id, e.arn, e.name, CAST(:machine_arn AS text) AS machine_arn, r.id AS revision_id, e.status, e.started, e.stopped,
     '' AS input, NULL AS output, e.error, e.cause, e.trace_header, e.version, e.alias,
     e.redrives, e.redriven, e.wake, NULL AS map_run, NULL AS child, NULL AS items
-FROM machine_arn AS a
-JOIN execution AS e INDEXED BY execution_by_age ON e.machine = a.key AND e.map_run IS NULL
+FROM execution AS e INDEXED BY execution_by_age
 JOIN revision AS r ON r.key = e.revision
-WHERE a.arn = :machine_arn AND (e.listed, e.id) < (:before_listed, :before_id)
+WHERE e.machine = (SELECT key FROM machine_arn WHERE arn = :machine_arn) AND e.map_run IS NULL
+    AND (e.listed, e.id) < (:before_listed, :before_id)
     AND ((e.redrives > 0) = :redriven OR :redriven IS NULL)
 ORDER BY e.listed DESC, e.id DESC
 LIMIT :limit;
 
 -- name: execution_list_by_status
 SELECT
-    e.id, e.arn, e.name, a.arn AS machine_arn, r.id AS revision_id, e.status, e.started, e.stopped,
+    e.id, e.arn, e.name, CAST(:machine_arn AS text) AS machine_arn, r.id AS revision_id, e.status, e.started, e.stopped,
     '' AS input, NULL AS output, e.error, e.cause, e.trace_header, e.version, e.alias,
     e.redrives, e.redriven, e.wake, NULL AS map_run, NULL AS child, NULL AS items
-FROM machine_arn AS a
-JOIN execution AS e INDEXED BY execution_by_status ON e.machine = a.key AND e.map_run IS NULL
+FROM execution AS e INDEXED BY execution_by_status
 JOIN revision AS r ON r.key = e.revision
-WHERE a.arn = :machine_arn AND e.status = :status AND (e.listed, e.id) < (:before_listed, :before_id)
+WHERE e.machine = (SELECT key FROM machine_arn WHERE arn = :machine_arn) AND e.map_run IS NULL
+    AND e.status = :status AND (e.listed, e.id) < (:before_listed, :before_id)
     AND ((e.redrives > 0) = :redriven OR :redriven IS NULL)
 ORDER BY e.listed DESC, e.id DESC
 LIMIT :limit;
 
 -- name: execution_list_of_version
 SELECT
-    e.id, e.arn, e.name, a.arn AS machine_arn, r.id AS revision_id, e.status, e.started, e.stopped,
+    e.id, e.arn, e.name, CAST(:machine_arn AS text) AS machine_arn, r.id AS revision_id, e.status, e.started, e.stopped,
     '' AS input, NULL AS output, e.error, e.cause, e.trace_header, e.version, e.alias,
     e.redrives, e.redriven, e.wake, NULL AS map_run, NULL AS child, NULL AS items
-FROM machine_arn AS a
-JOIN execution AS e INDEXED BY execution_by_version ON e.machine = a.key
+FROM execution AS e INDEXED BY execution_by_version
 JOIN revision AS r ON r.key = e.revision
-WHERE a.arn = :machine_arn AND e.version = :version AND (e.listed, e.id) < (:before_listed, :before_id)
+WHERE e.machine = (SELECT key FROM machine_arn WHERE arn = :machine_arn)
+    AND e.version = :version AND (e.listed, e.id) < (:before_listed, :before_id)
     AND (e.status = :status OR :status IS NULL)
     AND ((e.redrives > 0) = :redriven OR :redriven IS NULL)
 ORDER BY e.listed DESC, e.id DESC
@@ -60,13 +60,13 @@ LIMIT :limit;
 
 -- name: execution_list_of_alias
 SELECT
-    e.id, e.arn, e.name, a.arn AS machine_arn, r.id AS revision_id, e.status, e.started, e.stopped,
+    e.id, e.arn, e.name, CAST(:machine_arn AS text) AS machine_arn, r.id AS revision_id, e.status, e.started, e.stopped,
     '' AS input, NULL AS output, e.error, e.cause, e.trace_header, e.version, e.alias,
     e.redrives, e.redriven, e.wake, NULL AS map_run, NULL AS child, NULL AS items
-FROM machine_arn AS a
-JOIN execution AS e INDEXED BY execution_by_alias ON e.machine = a.key
+FROM execution AS e INDEXED BY execution_by_alias
 JOIN revision AS r ON r.key = e.revision
-WHERE a.arn = :machine_arn AND e.alias = :alias AND (e.listed, e.id) < (:before_listed, :before_id)
+WHERE e.machine = (SELECT key FROM machine_arn WHERE arn = :machine_arn)
+    AND e.alias = :alias AND (e.listed, e.id) < (:before_listed, :before_id)
     AND (e.status = :status OR :status IS NULL)
     AND ((e.redrives > 0) = :redriven OR :redriven IS NULL)
 ORDER BY e.listed DESC, e.id DESC
@@ -75,13 +75,13 @@ LIMIT :limit;
 -- name: execution_list_redriven
 -- Few are: every other condition is looked at row by row.
 SELECT
-    e.id, e.arn, e.name, a.arn AS machine_arn, r.id AS revision_id, e.status, e.started, e.stopped,
+    e.id, e.arn, e.name, CAST(:machine_arn AS text) AS machine_arn, r.id AS revision_id, e.status, e.started, e.stopped,
     '' AS input, NULL AS output, e.error, e.cause, e.trace_header, e.version, e.alias,
     e.redrives, e.redriven, e.wake, NULL AS map_run, NULL AS child, NULL AS items
-FROM machine_arn AS a
-JOIN execution AS e INDEXED BY execution_redriven ON e.machine = a.key AND e.redrives > 0
+FROM execution AS e INDEXED BY execution_redriven
 JOIN revision AS r ON r.key = e.revision
-WHERE a.arn = :machine_arn AND (e.listed, e.id) < (:before_listed, :before_id)
+WHERE e.machine = (SELECT key FROM machine_arn WHERE arn = :machine_arn) AND e.redrives > 0
+    AND (e.listed, e.id) < (:before_listed, :before_id)
     AND (e.status = :status OR :status IS NULL)
     AND (e.version = :version OR :version IS NULL)
     AND (e.alias = :alias OR :alias IS NULL)
@@ -111,7 +111,8 @@ LEFT JOIN map_run AS p ON p.id = e.map_run
 ORDER BY due.wake, due.id;
 
 -- name: journal
-SELECT first_event, last_event, events FROM journal WHERE execution_id = :execution_id ORDER BY seq;
+-- `seq + 0`: by no index, for the one of all journals has that order, too.
+SELECT first_event, last_event, events FROM journal WHERE execution_id = :execution_id ORDER BY seq + 0;
 
 -- name: journal_sizes
 SELECT execution_id, sum(length(events)) FROM journal

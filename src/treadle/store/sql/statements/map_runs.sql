@@ -71,7 +71,7 @@ WHERE map_run = (SELECT id FROM map_run WHERE arn = :arn) AND status <> 'RUNNING
 INSERT INTO map_run_note (map_run, note) SELECT id, :note FROM map_run WHERE arn = :arn;
 
 -- name: map_run_notes
-SELECT n.note FROM map_run AS m JOIN map_run_note AS n ON n.map_run = m.id WHERE m.arn = :arn ORDER BY n.id;
+SELECT note FROM map_run_note WHERE map_run = (SELECT id FROM map_run WHERE arn = :arn) ORDER BY id;
 
 -- name: map_run_counts
 SELECT e.status, count(*), sum(e.items)
@@ -85,8 +85,8 @@ SELECT id, machine, revision FROM map_run WHERE arn = :arn;
 
 -- name: child_places
 SELECT e.child, e.items, e.status, e.id, e.status <> 'RUNNING' AND e.wake IS NOT NULL
-FROM map_run AS m JOIN execution AS e INDEXED BY execution_as_child ON e.map_run = m.id
-WHERE m.arn = :arn AND e.child > :after
+FROM execution AS e INDEXED BY execution_as_child
+WHERE e.map_run = (SELECT id FROM map_run WHERE arn = :arn) AND e.child > :after
 ORDER BY e.child
 LIMIT :limit;
 
@@ -95,13 +95,13 @@ LIMIT :limit;
 SELECT
     e.id, e.arn, e.name, a.arn AS machine_arn, r.id AS revision_id, e.status, e.started, e.stopped,
     i.input, e.output, e.error, e.cause, e.trace_header, e.version, e.alias,
-    e.redrives, e.redriven, e.wake, m.arn AS map_run, e.child, e.items
-FROM map_run AS m
-JOIN execution AS e INDEXED BY execution_as_child ON e.map_run = m.id
+    e.redrives, e.redriven, e.wake, CAST(:arn AS text) AS map_run, e.child, e.items
+FROM execution AS e INDEXED BY execution_as_child
 JOIN execution_input AS i ON i.execution_id = e.id
 JOIN machine_arn AS a ON a.key = e.machine
 JOIN revision AS r ON r.key = e.revision
-WHERE m.arn = :arn AND e.child > :after AND :statuses LIKE '% ' || e.status || ' %'
+WHERE e.map_run = (SELECT id FROM map_run WHERE arn = :arn) AND e.child > :after
+    AND :statuses LIKE '% ' || e.status || ' %'
 ORDER BY e.child
 LIMIT :limit;
 
@@ -109,13 +109,13 @@ LIMIT :limit;
 SELECT
     e.id, e.arn, e.name, a.arn AS machine_arn, r.id AS revision_id, e.status, e.started, e.stopped,
     i.input, e.output, e.error, e.cause, e.trace_header, e.version, e.alias,
-    e.redrives, e.redriven, e.wake, m.arn AS map_run, e.child, e.items
-FROM map_run AS m
-JOIN execution AS e INDEXED BY execution_as_child ON e.map_run = m.id
+    e.redrives, e.redriven, e.wake, CAST(:arn AS text) AS map_run, e.child, e.items
+FROM execution AS e INDEXED BY execution_as_child
 JOIN execution_input AS i ON i.execution_id = e.id
 JOIN machine_arn AS a ON a.key = e.machine
 JOIN revision AS r ON r.key = e.revision
-WHERE m.arn = :arn AND e.child > :after AND e.status <> 'RUNNING' AND e.wake IS NOT NULL
+WHERE e.map_run = (SELECT id FROM map_run WHERE arn = :arn) AND e.child > :after
+    AND e.status <> 'RUNNING' AND e.wake IS NOT NULL
 ORDER BY e.child
 LIMIT :limit;
 
@@ -123,12 +123,11 @@ LIMIT :limit;
 SELECT
     e.id, e.arn, e.name, a.arn AS machine_arn, r.id AS revision_id, e.status, e.started, e.stopped,
     '' AS input, NULL AS output, e.error, e.cause, e.trace_header, e.version, e.alias,
-    e.redrives, e.redriven, e.wake, m.arn AS map_run, e.child, e.items
-FROM map_run AS m
-JOIN execution AS e INDEXED BY execution_of_map_run ON e.map_run = m.id
+    e.redrives, e.redriven, e.wake, CAST(:arn AS text) AS map_run, e.child, e.items
+FROM execution AS e INDEXED BY execution_of_map_run
 JOIN machine_arn AS a ON a.key = e.machine
 JOIN revision AS r ON r.key = e.revision
-WHERE m.arn = :arn AND (e.listed, e.id) < (:before_listed, :before_id)
+WHERE e.map_run = (SELECT id FROM map_run WHERE arn = :arn) AND (e.listed, e.id) < (:before_listed, :before_id)
     AND (
         CASE WHEN e.status <> 'RUNNING' AND e.wake IS NOT NULL THEN 'PENDING_REDRIVE' ELSE e.status END = :status
         OR :status IS NULL
