@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from treadle.store.contract import ExecutionRow
 from treadle.tasks.contract import TaskOutcome, TaskRequest
 
-from .test_map_runs import TYPES, children, counts, each, files, reading, the_run, work, writing
+from .maps import TYPES, children, counts, each, files, reading, the_run, work, writing
 from .world import World, done, failed, task, wait
 
 DAY = 24 * 60 * 60 * 1_000

@@ -99,6 +99,8 @@ class Pieces:
         """The message with which it fails at the end."""
         self.opened: list[tuple[ItemSource, list[bytes]]] = []
         """What was opened, with which notes."""
+        self.closed = 0
+        """How many of these were closed."""
         self.written: dict[str, bytes] = {}
         """By key: what was written last."""
         self.refuses: str | None = None
@@ -139,7 +141,8 @@ class PieceReader:
             raise DatasetError(self._dataset.fails)
         return None
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        self._dataset.closed += 1
 
 
 class World:

@@ -8,7 +8,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from treadle.datasets.contract import Owner
-from treadle.engine.map_children import MapChildren, ResultTarget
+from treadle.engine.map_children import ChildInput, MapChildren, ResultTarget
 from treadle.engine.program import Program
 from treadle.engine.signals import TaskSignal
 from treadle.runtime.child_names import ChildNames
@@ -121,6 +121,25 @@ class Run:
 
     def is_taken(self, number: int) -> bool:
         return number < len(self.taken) and self.taken[number] != 0
+
+    def begin(self, number: int, child: ChildInput, id: int, now: int) -> ExecutionRow:
+        """One more child runs: its row."""
+        assert self.names is not None
+        name, arn = self.names.child(number)
+        self.running[number] = (id, child.items)
+        return ExecutionRow(
+            id=id,
+            arn=arn,
+            name=name,
+            machine_arn=self.row.machine_arn,
+            revision_id=self.row.revision_id,
+            status="RUNNING",
+            started=now,
+            input=child.input.text,
+            map_run=self.row.arn,
+            child=number,
+            items=child.items,
+        )
 
     def count(self, status: ExecutionStatus, items: int) -> None:
         children, sum_of_items = self.counts.get(status, (0, 0))

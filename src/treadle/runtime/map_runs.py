@@ -171,8 +171,6 @@ class MapRuns:
             run.report = run.successor = None
             for task in run.tasks:
                 task.cancel()
-            if run.inputs is not None:
-                self._under_way.spawn(run.inputs.close())
             self._queue.withdraw(run)
             self._forget(run)
         for asking in [asking for asking in self._asked_for if shard_of(asking[0]) == shard]:
@@ -355,7 +353,6 @@ class MapRuns:
             await inputs.read()
         except DatasetError as error:
             self._stop(run, "FAILED", "States.ItemReaderFailed", str(error))
-        self._step_soon(run)
 
     def _begin_again(self, run: Run, again: MapRedrive) -> bool | None:
         """Let the next child that ended without success run again. None: it has to be read."""
@@ -365,7 +362,7 @@ class MapRuns:
             return False
         if row is None:
             if run.transfer is None:
-                self._transfer(run, self._read_again(run, again))
+                self._transfer(run, again.read(run))
             return None
         assert run.program is not None
         run.take_up(row)
@@ -378,12 +375,8 @@ class MapRuns:
             self._children.redrive(row)
         return True
 
-    async def _read_again(self, run: Run, again: MapRedrive) -> None:
-        await again.read(run)
-        self._step_soon(run)
-
     def _transfer(self, run: Run, work: Coroutine[Any, Any, None]) -> None:
-        """Read or write for a run; a server that stops does not wait for the end of it."""
+        """Read or write for a run, which then goes on; a server that stops does not wait for the end of it."""
 
         def ended(transfer: asyncio.Task[None]) -> None:
             run.transfer = None
@@ -394,24 +387,8 @@ class MapRuns:
 
     def _begin(self, run: Run, number: int, child: ChildInput) -> None:
         assert run.program is not None
-        assert run.names is not None
-        row = run.row
-        name, arn = run.names.child(number)
-        made = ExecutionRow(
-            id=self._store.execution_id(beside=row.execution_id),
-            arn=arn,
-            name=name,
-            machine_arn=row.machine_arn,
-            revision_id=row.revision_id,
-            status="RUNNING",
-            started=self._clock.now(),
-            input=child.input.text,
-            map_run=row.arn,
-            child=number,
-            items=child.items,
-        )
-        run.running[number] = (made.id, child.items)
-        self._children.begin(made, run.program, run.role_arn, child.input)
+        row = run.begin(number, child, self._store.execution_id(beside=run.row.execution_id), self._clock.now())
+        self._children.begin(row, run.program, run.role_arn, child.input)
 
     def _count_end(self, run: Run, row: ExecutionRow) -> None:
         assert row.child is not None
@@ -456,8 +433,6 @@ class MapRuns:
             cause=run.cause,
             results_written=written,
         )
-        if run.inputs is not None:
-            await run.inputs.close()
         await self._store.map_run_end(run.row)
         await self._tell(run)
 
@@ -479,6 +454,9 @@ class MapRuns:
     def _forget(self, run: Run) -> None:
         self._runs.pop(run.row.arn, None)
         self._asked_for.pop((run.row.execution_id, run.attempt), None)
+        inputs, run.inputs = run.inputs, None
+        if inputs is not None:
+            self._under_way.spawn(inputs.close())
         following = self._queue.leave(run)
         if following is not None:
             self._spawn(following, self._work(following))
