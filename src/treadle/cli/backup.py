@@ -31,7 +31,7 @@ def backup(file: Path, force: bool, compact: bool, **flags: str | None) -> None:
     FILE holds everything whose call was answered before the backup began, is checked, and is on disk when the command
     ends. To restore it, put it as treadle.db into a new folder, and start a server with --data on that folder.
     """
-    from treadle.store.sqlite.backup import BackupError, back_up
+    from treadle.store.sqlite.backup import BackupError, TargetExists, back_up
 
     settings = load_settings(flags)
     if settings.store is not None:
@@ -40,6 +40,8 @@ def backup(file: Path, force: bool, compact: bool, **flags: str | None) -> None:
     began = time.monotonic()
     try:
         back_up(settings.database, file, replace=force, compact=compact)
+    except TargetExists as error:
+        raise click.ClickException(f"{error}; --force replaces it") from None
     except BackupError as error:
         raise click.ClickException(str(error)) from None
     megabytes = file.stat().st_size / 1_000_000

@@ -37,6 +37,10 @@ class BackupError(Exception):
     """There is no backup. The message says why."""
 
 
+class TargetExists(BackupError):
+    """There is such a file, and it was not to be replaced."""
+
+
 def back_up(database: Path, target: Path, *, replace: bool = False, compact: bool = False) -> None:
     """Copy `database` to `target`, which is a whole, checked database on disk when this returns. Blocks.
 
@@ -63,7 +67,7 @@ def _refuse_existing(target: Path, replace: bool) -> None:
     if target.is_dir():
         raise BackupError(f"{target} is a folder; name a file")
     if target.exists() and not replace:
-        raise BackupError(f"{target} exists already")
+        raise TargetExists(f"{target} exists already")
 
 
 @contextmanager
