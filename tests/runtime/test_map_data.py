@@ -77,15 +77,13 @@ async def test_what_was_opened_is_closed(world: World, monkeypatch: pytest.Monke
     """Once, whether the run ends well, or its items cannot be read, or a bug ends it."""
     world.datasets.pieces = [[1], [2]]
     machine = await world.machine(reading())
-    for count, (fails, bug) in enumerate([(None, False), ("No.", False), (None, True)], 1):
-        world.datasets.fails = fails
-        if bug:
+    for count, error in enumerate([None, "States.ItemReaderFailed", "States.Runtime"], 1):
+        world.datasets.fails = "No." if error == "States.ItemReaderFailed" else None
+        if error == "States.Runtime":
             monkeypatch.setattr(world.store, "map_run_end", None)
         execution = await world.begin(machine, name=f"e{count}")
         await world.run()
-        assert (await world.row(execution)).error == (
-            "States.ItemReaderFailed" if fails else "States.Runtime" if bug else None
-        )
+        assert (await world.row(execution)).error == error
         assert (len(world.datasets.opened), world.datasets.closed) == (count, count)
 
 
