@@ -57,5 +57,6 @@ WORKLOADS: dict[str, Workload] = {
     "callbacks": Workload(integrations.callbacks),
     "function": Workload(functions.function_tasks),
     "lambda": Workload(functions.lambda_api),
+    "lambda-ministack": Workload(comparison.functions_of_ministack),
     "expressions": Workload(expressions.expressions),
 }

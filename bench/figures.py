@@ -24,7 +24,7 @@ class Figure:
 
     def row(self) -> str:
         if not self.samples:
-            return f"{self.name:<72} {'-':>10}"
+            return f"{self.name:<72} {'-':>10} {self.note}".rstrip()
         spread = f"{number(min(self.samples))} - {number(max(self.samples))}"
         median = f"{number(self.median):>10} {self.unit:<7}"
         return f"{self.name:<72} {median} {spread:>21}  {len(self.samples):>3}  {self.note}".rstrip()

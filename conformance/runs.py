@@ -20,7 +20,7 @@ from pathlib import Path
 import boto3.session
 import msgspec
 
-from bench.server import serving
+from bench.rig import Rig
 from conformance.scenarios import Recordings, Scenario
 
 _CHUNK_SCENARIOS = 16
@@ -74,7 +74,7 @@ def endpoint() -> Iterator[str]:
     """
     with tempfile.TemporaryDirectory(prefix="treadle-conformance-") as folder:
         scratch = Path(folder)
-        with serving(scratch, scratch / "functions") as server:
+        with Rig(scratch, scratch / "functions", quick=False).serving() as server:
             url = f"http://127.0.0.1:{server.port}"
             # A session of its own: boto3's shared one is not for several threads.
             client = boto3.session.Session().client(

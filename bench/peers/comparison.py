@@ -10,8 +10,9 @@ from bench.figures import Figure
 from bench.peers.environments import NotThere
 from bench.peers.measures import Results, Size
 from bench.peers.step_functions import Failed
-from bench.peers.table import PEERS, TREADLE, Run
+from bench.peers.table import MINISTACK, PEERS, TREADLE, Run
 from bench.rig import Rig
+from bench.workloads.functions import functions
 
 CACHE = Path("~/.cache/treadle-bench").expanduser()
 
@@ -45,6 +46,14 @@ def peers(rig: Rig) -> Iterator[Figure]:
                 samples[name].setdefault(key, []).extend(values)
     for key, (what, unit) in _NAMES.items():
         yield from _row(key, what, unit, samples, missing)
+
+
+def functions_of_ministack(rig: Rig) -> Iterator[Figure]:
+    """`lambda` for the one peer that runs code without containers."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    commands = MINISTACK.install(CACHE)
+    with tempfile.TemporaryDirectory(dir=rig.scratch) as folder, MINISTACK.serving(commands, Path(folder)) as port:
+        yield from functions(port, "MiniStack", cold=rig.size(15, 5), warm=rig.size(300, 100))
 
 
 def _prepared() -> tuple[dict[str, Run], dict[str, str]]:

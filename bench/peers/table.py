@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,12 +40,13 @@ class Peer:
 
 
 @dataclass(frozen=True)
-class _Emulator:
+class Emulator:
     """A peer from PyPI that speaks the API of Step Functions."""
 
     requirements: Sequence[str]
     command: Sequence[str]
     ready: str
+    """Path below its endpoint that it answers once it is ready."""
     environ: Mapping[str, str] = field(default_factory=dict)
     """In it and in the command, {port} and {folder} are replaced."""
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -52,25 +54,37 @@ class _Emulator:
     synchronous: bool = True
     python: tuple[int, int] = (3, 11)
 
-    def prepare(self, cache: Path) -> Run:
+    def install(self, cache: Path) -> Path:
+        """The folder of its commands. Raises NotThere."""
         name = self.requirements[0].partition("=")[0].partition("[")[0]
-        commands = python_environment(cache, name, self.requirements, self.python)
+        return python_environment(cache, name, self.requirements, self.python)
+
+    @contextlib.contextmanager
+    def serving(self, commands: Path, folder: Path) -> Iterator[int]:
+        """Its port. Raises NotThere."""
+        port = free_port()
+
+        def filled(text: str) -> str:
+            return text.format(port=port, folder=folder)
+
+        command = [str(commands / self.command[0]), *map(filled, self.command[1:])]
+        environ = {name: filled(value) for name, value in self.environ.items()}
+        with running(command, environ, [f"http://127.0.0.1:{port}/{self.ready}"], folder):
+            yield port
+
+    def prepare(self, cache: Path) -> Run:
+        commands = self.install(cache)
 
         def run(rig: Rig, folder: Path, size: Size) -> Results:
-            port = free_port()
-
-            def filled(text: str) -> str:
-                return text.format(port=port, folder=folder)
-
-            command = [str(commands / self.command[0]), *map(filled, self.command[1:])]
-            environ = {name: filled(value) for name, value in self.environ.items()}
-            endpoint = f"http://127.0.0.1:{port}/"
-            with running(command, environ, [endpoint + self.ready], folder):
-                return asyncio.run(
-                    measure_endpoint(
-                        endpoint, size, account=self.account, synchronous=self.synchronous, settings=self.settings
-                    )
+            with self.serving(commands, folder) as port:
+                measured = measure_endpoint(
+                    f"http://127.0.0.1:{port}/",
+                    size,
+                    account=self.account,
+                    synchronous=self.synchronous,
+                    settings=self.settings,
                 )
+                return asyncio.run(measured)
 
         return run
 
@@ -127,7 +141,7 @@ def _restate(cache: Path) -> Run:
     return lambda rig, folder, size: Restate(server, commands).run(folder, size)
 
 
-_MOTO = _Emulator(
+_MOTO = Emulator(
     requirements=["moto[all,server]==5.2.5"],
     command=["moto_server", "-H", "127.0.0.1", "-p", "{port}"],
     ready="moto-api/",
@@ -135,14 +149,14 @@ _MOTO = _Emulator(
     account="123456789012",
     synchronous=False,
 )
-_MINISTACK = _Emulator(
+MINISTACK = Emulator(
     requirements=["ministack==1.5.33"],
     command=["ministack"],
     ready="_ministack/health",
     environ={"GATEWAY_PORT": "{port}"},
 )
 # Newer releases of these four than the ones named break it.
-_LOCALSTACK = _Emulator(
+_LOCALSTACK = Emulator(
     requirements=[
         "localstack-core[runtime]==2026.3.0",
         "cbor2<6",
@@ -168,7 +182,7 @@ TREADLE = "Treadle"
 PEERS = (
     Peer(TREADLE, durable=True, prepare=_treadle),
     Peer(f"{TREADLE}, asked by wrk", durable=True, prepare=_treadle_by_wrk),
-    Peer("MiniStack", durable=False, prepare=_MINISTACK.prepare),
+    Peer("MiniStack", durable=False, prepare=MINISTACK.prepare),
     Peer("moto", durable=False, prepare=_MOTO.prepare),
     Peer("LocalStack", durable=False, prepare=_LOCALSTACK.prepare),
     Peer("DBOS", durable=True, prepare=_dbos),

@@ -47,7 +47,7 @@ _KINDS: tuple[MachineType, ...] = ("EXPRESS", "STANDARD")
 def engine(rig: Rig) -> Iterator[Figure]:
     """Whole executions, from the start until the end; the key figure is the chain that W1 has, as Express."""
     seconds = rig.size(1_000, 300) / 1e3
-    for name, definition, data, transitions in _machines():
+    for name, definition, data, transitions in machines():
         for kind in _KINDS:
             program = compiled(definition, kind)
             rates = [_rate(program, kind == "STANDARD", data, transitions, seconds) for _ in range(5)]
@@ -56,7 +56,7 @@ def engine(rig: Rig) -> Iterator[Figure]:
             yield Figure(f"engine: {name}, {of}", "/s", rates, f"{1e6 / max(rates):.2f} us at best", key=key)
 
 
-def _machines() -> Iterator[tuple[str, dict[str, Any], Any, int]]:
+def machines() -> Iterator[tuple[str, dict[str, Any], Any, int]]:
     """Name, definition, input and how many transitions there are."""
     small = {"Variable": "$.n", "NumericLessThan": 5, "Next": "Fail"}
     both = {"And": [{"Variable": "$.s", "StringEquals": "x"}, {"Variable": "$.n", "IsNumeric": True}]}

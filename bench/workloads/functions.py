@@ -1,8 +1,8 @@
 """Lambda functions, over Lambda's API: how long a cold and a warm invocation take, and how many there are in a second.
 
-The same requests go to Treadle and to whoever else serves that API and runs code without containers: MiniStack, where
-peers are measured. The client is the standard library's, one request after another, and aiohttp where
-many ask at once: neither is botocore, whose millisecond would be most of what is measured.
+The same requests can go to whoever else serves that API and runs code without containers. The client is the standard
+library's, one request after another, and aiohttp where many ask at once: neither is botocore, whose millisecond would
+be most of what is measured.
 """
 
 from __future__ import annotations
