@@ -126,6 +126,7 @@ def _under(rig: Rig, server: Server, client: Client, machine: str, connections: 
     others = f"{load.broken} broken" if load.broken else ""
     yield Figure(f"{named}: executions", "exec/s", [rate], others)
     yield Figure(f"{named}: ThrottlingException", "/s", [load.throttled / load.seconds])
+    yield Figure(f"{named}: processor time of the server per execution", "us", [meter.server_cpu / load.taken * 1e6])
     yield Figure(f"{named}: answer, p50", "ms", [load.p50 / 1e3])
     yield Figure(f"{named}: answer, p99", "ms", [load.p99 / 1e3])
     yield Figure(f"{named}: memory of the server afterwards", "MiB", [resident_mib(server.pid)])
