@@ -125,6 +125,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Longest run of a state that TestState tests."""
     cause_characters: int = 32_768
     """Cause of a failure, as the API's model bounds it."""
+    executions_open: int = 1_000_000
+    """Standard executions that run at once, of all accounts, children of map runs among them; a start or a redrive that
+    would be one more gets ExecutionLimitExceeded. (AWS counts each account and region for itself.)"""
     redrive_days: int = 14
     """Days after its end during which an execution counts as redrivable."""
     map_concurrency: int = 40

@@ -77,9 +77,10 @@ class Starts:
 
     def one(self, api: Api) -> None:
         self.asked += 1
-        given = {"number": self.asked, "text": "x" * 20_000}
-        answer = api.call("StartExecution", stateMachineArn=self.machine, input=json.dumps(given))
-        self.acknowledged[answer["executionArn"]] = given["number"]
+        number = self.asked
+        given = json.dumps({"number": number, "text": "x" * 20_000})
+        answer = api.call("StartExecution", stateMachineArn=self.machine, input=given)
+        self.acknowledged[answer["executionArn"]] = number
 
     def until(self, stop: Event, api: Api) -> None:
         while not stop.is_set():

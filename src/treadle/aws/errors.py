@@ -36,6 +36,7 @@ STATUS: Mapping[str, int] = {
     "ConflictException": 400,
     "ExecutionAlreadyExists": 400,
     "ExecutionDoesNotExist": 400,
+    "ExecutionLimitExceeded": 400,
     "ExecutionNotRedrivable": 400,
     "InvalidArn": 400,
     "InvalidDefinition": 400,

@@ -13,6 +13,10 @@ class ExecutionExists(Exception):
         self.execution = execution
 
 
+class TooManyExecutions(Exception):
+    """As many run as may."""
+
+
 class ActivityMissing(Exception):
     """There is no such activity."""
 

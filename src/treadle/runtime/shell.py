@@ -54,6 +54,7 @@ from treadle.runtime.loading import Loading
 from treadle.runtime.machines import Machines
 from treadle.runtime.map_runs import MapRuns
 from treadle.runtime.offshoots import Offshoots
+from treadle.runtime.open_executions import OpenExecutions
 from treadle.runtime.outside import Surroundings
 from treadle.runtime.resident import (
     Answering,
@@ -101,6 +102,7 @@ class Shell:
         self._calls: TaskCalls
         self.watchers = Watchers()
         self.ends = Ends(store)
+        self.open_executions = OpenExecutions(store, limits)
         self._residents: dict[int, Resident] = {}
         self._folding = Folding(store, self.machines, self._outside)
         self._loading = Loading(

@@ -12,11 +12,11 @@ from treadle.aws.errors import ApiError
 from treadle.aws.extension.call import Call
 from treadle.aws.messages import Answer, Request, decoded, json_answer
 from treadle.aws.random_ids import random_id
-from treadle.aws.states.call import machine_does_not_exist, machine_is_deleting, parse_json
+from treadle.aws.states.call import machine_does_not_exist, machine_is_deleting, parse_json, too_many_executions
 from treadle.engine.offshoot import CannotFork
 from treadle.language.diagnostics import invalid_definition_message
 from treadle.limits import Limits
-from treadle.runtime.errors import ExecutionExists
+from treadle.runtime.errors import ExecutionExists, TooManyExecutions
 from treadle.runtime.machines import DefinitionRefused
 from treadle.store.contract import Conflict, ExecutionRow, MachineRevision
 
@@ -35,7 +35,8 @@ class Fork(msgspec.Struct, forbid_unknown_fields=True):
 
 async def fork_execution(call: Call) -> Answer:
     """Raises InvalidArn, ExecutionDoesNotExist, InvalidName, InvalidExecutionInput, InvalidDefinition,
-    ValidationException, ExecutionAlreadyExists, StateMachineDeleting, StateMachineDoesNotExist."""
+    ValidationException, ExecutionAlreadyExists, ExecutionLimitExceeded, StateMachineDeleting,
+    StateMachineDoesNotExist."""
     _check_content_type(call.request)
     source = await call.execution()
     try:
@@ -46,15 +47,19 @@ async def fork_execution(call: Call) -> Answer:
     arn = execution_arn(source.machine_arn, name)
     if wanted.input is not None:
         _check_input(wanted.input, call.backend.limits)
+    runtime = call.backend.runtime
     try:
-        row = await call.backend.runtime.offshoots.fork(
-            source,
-            at=wanted.at,
-            arn=arn,
-            name=name,
-            input=wanted.input,
-            revision=await _revision(call, source, wanted.definition),
-        )
+        async with runtime.open_executions:
+            row = await runtime.offshoots.fork(
+                source,
+                at=wanted.at,
+                arn=arn,
+                name=name,
+                input=wanted.input,
+                revision=await _revision(call, source, wanted.definition),
+            )
+    except TooManyExecutions as error:
+        raise too_many_executions() from error
     except (CannotFork, DefinitionRefused) as error:
         raise ApiError("ValidationException", str(error)) from error
     except ExecutionExists as error:

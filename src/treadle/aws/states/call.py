@@ -126,6 +126,15 @@ def machine_does_not_exist(arn: str) -> ApiError:
     return ApiError("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")
 
 
+def too_many_executions() -> ApiError:
+    """In the words of the service model; what AWS itself says is not known."""
+    text = (
+        "The maximum number of running executions has been reached. "
+        "Running executions must end or be stopped before a new execution can be started."
+    )
+    return ApiError("ExecutionLimitExceeded", text)
+
+
 def resource_does_not_exist() -> ApiError:
     """Of aliases, and of what they lead to (recorded: update_no_such_alias_arn)."""
     return ApiError("ResourceNotFound", "Request references a resource that does not exist.")

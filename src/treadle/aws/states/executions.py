@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -15,6 +16,7 @@ from treadle.aws.states.call import (
     machine_is_deleting,
     read_json,
     seconds,
+    too_many_executions,
     wrong_machine_type,
 )
 from treadle.aws.states.machines import revision_members
@@ -22,7 +24,7 @@ from treadle.aws.states.map_runs import map_run
 from treadle.aws.states.redrives import redrive_counts, redrive_status
 from treadle.aws.states.resolution import Resolved, resolve
 from treadle.document import EMPTY, Document
-from treadle.runtime.errors import ExecutionExists
+from treadle.runtime.errors import ExecutionExists, TooManyExecutions
 from treadle.runtime.machines import DefinitionRefused
 from treadle.store.contract import Conflict, ExecutionFilter, ExecutionRow
 
@@ -31,6 +33,9 @@ _BILLED_STEP_MILLISECONDS = 100
 _BILLED_MEMORY_MEGABYTES = 64
 """The smallest step that AWS bills; Treadle does not measure the memory of one execution."""
 
+_UNBOUNDED: AbstractAsyncContextManager[None] = nullcontext()
+"""Of Express executions there may be any number."""
+
 
 async def start_execution(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """The order of the checks is AWS's: the machine exists, then the name, then the input."""
@@ -38,19 +43,24 @@ async def start_execution(call: Call, request: dict[str, Any]) -> dict[str, Any]
     machine = found.machine
     name = _execution_name(call, request)
     given = execution_input(call, request)
+    runtime = call.backend.runtime
+    room: AbstractAsyncContextManager[None]
     if machine.type == "EXPRESS":
-        arn = express_arn(machine.arn, name, random_id())
+        arn, room = express_arn(machine.arn, name, random_id()), _UNBOUNDED
     else:
-        arn = execution_arn(machine.arn, name)
+        arn, room = execution_arn(machine.arn, name), runtime.open_executions
     try:
-        execution = await call.backend.runtime.start_execution(
-            machine,
-            arn=arn,
-            name=name,
-            input=given,
-            trace_header=request.get("traceHeader"),
-            through=found.through,
-        )
+        async with room:
+            execution = await runtime.start_execution(
+                machine,
+                arn=arn,
+                name=name,
+                input=given,
+                trace_header=request.get("traceHeader"),
+                through=found.through,
+            )
+    except TooManyExecutions as error:
+        raise too_many_executions() from error
     except ExecutionExists as taken:
         # The same name and input again while it runs: that is the same execution (api.md section 4).
         execution = taken.execution

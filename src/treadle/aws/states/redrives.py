@@ -13,7 +13,8 @@ from typing import Any
 from treadle.aws.arns import split_machine_arn
 from treadle.aws.errors import ApiError
 from treadle.aws.random_ids import random_id
-from treadle.aws.states.call import Call, seconds
+from treadle.aws.states.call import Call, seconds, too_many_executions
+from treadle.runtime.errors import TooManyExecutions
 from treadle.runtime.redrivable import (
     NOT_REDRIVABLE,
     REDRIVABLE,
@@ -50,7 +51,10 @@ async def redrive_execution(call: Call, request: dict[str, Any]) -> dict[str, An
 
 async def _redrive(call: Call, execution: ExecutionRow, client_token: str) -> bool:
     try:
-        return await call.backend.runtime.redrive_execution(execution, client_token)
+        async with call.backend.runtime.open_executions:
+            return await call.backend.runtime.redrive_execution(execution, client_token)
+    except TooManyExecutions as error:
+        raise too_many_executions() from error
     except Conflict as error:  # deleted since it was looked at
         raise ApiError("ExecutionNotRedrivable", _DELETING) from error
 
