@@ -1,9 +1,9 @@
 """Nodes under load while everything that may go wrong does, at random: `python -m tests.cluster.chaos --minutes 5`.
 
-Clients start executions at any node, and insist: each start is sent again until it is answered. Workers take activities'
-tasks from any node and answer them at any other; some executions are stopped. Meanwhile nodes are killed, stand still,
-leave and come back, PostgreSQL crashes, and connections to it are cut, slow, or swallow what is sent. In the end
-everything is mended, and then it must hold that
+Clients start executions at any node, and insist: each start is sent again until it is answered. Workers take tasks
+of an activity from any node and answer them at any other; some executions are stopped. Meanwhile nodes are killed,
+stand still, leave and come back, PostgreSQL crashes, and connections to it are cut, slow, or swallow what is sent. In
+the end everything is mended, and then it must hold that
 
 - every execution whose start was acknowledged is there, and has ended, once;
 - every history is whole: ids from 1 without a gap, one beginning, one end;
@@ -182,6 +182,8 @@ class Trouble:
         self.made: Counter[str] = Counter()
         self._cluster = cluster
         self._chance = chance
+        self._postgres = asyncio.Lock()
+        """Held while PostgreSQL is not there."""
         self._table: list[Callable[[NodeProcess], Awaitable[None]]] = [
             self.killed,
             self.frozen,
@@ -202,11 +204,8 @@ class Trouble:
                 node, kind = self._chance.choice(free), self._chance.choice(self._table)
                 print(f"{time.strftime('%H:%M:%S')} node {node.number} {kind.__name__}", flush=True)
                 self.made[kind.__name__] += 1
-                under_way[node] = asyncio.create_task(self._guarded(kind, node))
+                under_way[node] = asyncio.create_task(_carried_out(kind(node)))
         await asyncio.gather(*under_way.values())
-
-    async def _guarded(self, kind: Callable[[NodeProcess], Awaitable[None]], node: NodeProcess) -> None:
-        await kind(node)
 
     async def _pause(self, longest: float) -> None:
         await asyncio.sleep(self._chance.uniform(0, longest))
@@ -257,9 +256,14 @@ class Trouble:
         node.proxy.mend()
 
     async def crashed(self, node: NodeProcess) -> None:
-        await asyncio.to_thread(self._cluster.postgres.crash)
-        await self._pause(2)
-        await asyncio.to_thread(self._cluster.postgres.start)
+        async with self._postgres:
+            await asyncio.to_thread(self._cluster.postgres.crash)
+            await self._pause(2)
+            await asyncio.to_thread(self._cluster.postgres.start)
+
+
+async def _carried_out(trouble: Awaitable[None]) -> None:
+    await trouble
 
 
 async def check(load: Load) -> list[str]:

@@ -44,7 +44,7 @@ class NodeProcess:
         if not self.proxy.port:
             await self.proxy.start()
         store = f"postgresql://treadle@127.0.0.1:{self.proxy.port}/{self._database}"
-        server = Server(self.folder, "--store", store, **self._variables)
+        server = Server(self.folder, "--store", store, before_exec=None, **self._variables)
         self._server = server
         self.url = await asyncio.to_thread(lambda: server.url)
 
@@ -161,7 +161,8 @@ class Cluster:
             answer = await self.insist(node, "DescribeExecution", executionArn=arn)
             return None if answer["status"] == "RUNNING" else answer
 
-        return await until(look)
+        answer: dict[str, Any] = await until(look)
+        return answer
 
     async def history(self, arn: str) -> list[dict[str, Any]]:
         events: list[dict[str, Any]] = []
