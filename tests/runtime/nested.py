@@ -63,10 +63,11 @@ class NestedWorld(World):
     async def _idle(self) -> None:
         quiet = 0
         while quiet < _QUIET_ROUNDS:
-            await self.runtime.idle()
+            idle = asyncio.ensure_future(self.runtime.idle())
             await asyncio.sleep(0)
-            busy = self.api.under_way or self.api.waiting != len(self.runtime.ends)
+            busy = not idle.done() or self.api.under_way or self.api.waiting != len(self.runtime.ends)
             quiet = 0 if busy else quiet + 1
+            await idle
 
     async def children(self, machine: Machine) -> list[ExecutionRow]:
         """Its executions, oldest first."""
