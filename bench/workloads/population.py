@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 from bench.clients import ask, count_events, duration, expect_success, until_all_ended
@@ -16,6 +18,8 @@ from bench.wire import Client
 
 _YEAR_SECONDS = 31_536_000
 _STATES = 5
+_COST_ROUNDS = 5
+_COST_EXECUTIONS = 1_000
 
 
 def sleeping(rig: Rig) -> Iterator[Figure]:
@@ -25,7 +29,7 @@ def sleeping(rig: Rig) -> Iterator[Figure]:
         client = Client(server.port)
         machine = create(client, chain(1, {"Type": "Wait", "Seconds": _YEAR_SECONDS}))
         others = create(client, chain(_STATES), name="others")
-        _cost(rig, server, client, others)
+        _cost(server, client, others)
         idle = resident_mib(server.pid)
         there, took, disk = 0, 0.0, 0
         costs: list[_Cost] = []
@@ -35,7 +39,7 @@ def sleeping(rig: Rig) -> Iterator[Figure]:
             quiet_since(server.pid)
             took += time.perf_counter() - began
             disk += server.disk_bytes() - before
-            costs.append(_cost(rig, server, client, others))
+            costs.append(_cost(server, client, others))
             yield from costs[-1].figures(f"beside {size:,} sleeping ones")
         quiet_since(server.pid)
         held = resident_mib(server.pid)
@@ -62,11 +66,14 @@ def growth(rig: Rig) -> Iterator[Figure]:
         for size in _sizes(rig):
             there += ask(server.port, machine, count=max(1, size - there)).taken
             quiet_since(server.pid)
-            costs.append(_cost(rig, server, client, machine))
-            there += costs[-1].count
+            costs.append(_cost(server, client, machine))
+            there += costs[-1].executions
             yield from costs[-1].figures(f"beside {size:,} ended ones")
-        yield Figure(f"memory of the server, {there:,} ended ones", "MiB", [resident_mib(server.pid)])
         client.close()
+        held = resident_mib(server.pid)
+        server.stop()  # and so takes its log into the database
+        yield Figure(f"{there:,} ended executions: memory of the server", "MiB", [held])
+        yield Figure(f"{there:,} ended executions: on disk, each", "B", [server.disk_bytes() / there])
         yield _growth(costs, "ended", "growth.closed")
 
 
@@ -74,43 +81,40 @@ def _sizes(rig: Rig) -> tuple[int, ...]:
     return (1_000, 10_000, 100_000) if rig.quick else (1_000, 100_000, 1_000_000)
 
 
+@dataclass(frozen=True)
 class _Cost:
-    """What W1's execution costs at one moment."""
+    """What W1's execution costs at one moment. All samples are of rounds right after each other."""
 
-    def __init__(self, count: int, cpu_us: float, rate: float, read_ms: float, disk_bytes: float) -> None:
-        self.count = count
-        self.cpu_us = cpu_us
-        self._rate = rate
-        self._read_ms = read_ms
-        self._disk_bytes = disk_bytes
+    executions: int
+    cpu_us: list[float]
+    rates: list[float]
+    read_ms: float
 
     def figures(self, where: str) -> Iterator[Figure]:
-        yield Figure(f"{where}: 5 Pass, processor time of the server", "us", [self.cpu_us])
-        yield Figure(f"{where}: 5 Pass, in a second", "exec/s", [self._rate])
-        yield Figure(f"{where}: 5 Pass, on disk", "B", [self._disk_bytes])
-        yield Figure(f"{where}: ListExecutions of the latest 100", "ms", [self._read_ms])
+        yield Figure(f"{where}: 5 Pass, processor time of the server", "us", self.cpu_us)
+        yield Figure(f"{where}: 5 Pass, in a second", "exec/s", self.rates)
+        yield Figure(f"{where}: ListExecutions of the latest 100", "ms", [self.read_ms])
 
 
-def _cost(rig: Rig, server: Server, client: Client, machine: str) -> _Cost:
-    disk = server.disk_bytes()
-    with Meter(server.pid) as meter:
-        load = ask(server.port, machine, seconds=rig.size(8, 3))
-        until_all_ended(client, machine)
+def _cost(server: Server, client: Client, machine: str) -> _Cost:
+    """Of few executions, so that there are hardly more afterwards."""
+    cpu, rates, executions = [], [], 0
+    for _ in range(_COST_ROUNDS):
+        with Meter(server.pid) as meter:
+            taken = ask(server.port, machine, count=_COST_EXECUTIONS).taken
+            until_all_ended(client, machine)
+        cpu.append(meter.server_cpu / taken * 1e6)
+        rates.append(taken / meter.seconds)
+        executions += taken
     began = time.perf_counter()
     page = client.call("ListExecutions", stateMachineArn=machine, maxResults=100)
     read = time.perf_counter() - began
     expect_success(page["executions"][-1])
-    return _Cost(
-        load.taken,
-        meter.server_cpu / load.taken * 1e6,
-        load.taken / meter.seconds,
-        read * 1e3,
-        (server.disk_bytes() - disk) / load.taken,
-    )
+    return _Cost(executions, cpu, rates, read * 1e3)
 
 
 def _growth(costs: list[_Cost], of: str, key: str) -> Figure:
-    ratio = costs[-1].cpu_us / costs[0].cpu_us
+    ratio = median(costs[-1].cpu_us) / median(costs[0].cpu_us)
     return Figure(f"cost beside the most {of} ones, of that beside the fewest", "times", [ratio], key=key)
 
 
