@@ -6,6 +6,7 @@ is done by a process that the server does not wait for. docs/OPERATIONS.md says 
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import time
@@ -18,6 +19,9 @@ from treadle.cli.settings import load_settings, settings_flags
 
 _EXIT_TERMINATED = 143
 """What shells report of a command that SIGTERM ended."""
+
+_NICENESS = 15
+"""The server comes first wherever both want the processor."""
 
 
 @click.command()
@@ -37,6 +41,7 @@ def backup(file: Path, force: bool, compact: bool, **flags: str | None) -> None:
     if settings.store is not None:
         raise click.ClickException("a PostgreSQL database is backed up with PostgreSQL's own tools, such as pg_dump")
     signal.signal(signal.SIGTERM, _terminated)
+    os.nice(_NICENESS)
     began = time.monotonic()
     try:
         back_up(settings.database, file, replace=force, compact=compact)
