@@ -137,27 +137,28 @@ class Checks:
 
     # -- what the server does --------------------------------------------------------------------------------
 
-    def task_begun(self, request: TaskRequest, named: NamedTask) -> None:
-        """The runtime has given out a task."""
-        if not self._is_open(named):
-            self._complain(
-                "commit first", f"{named.execution_arn}: attempt {named.attempt} is carried out, and not open"
-            )
+    def task_begun(self, named: NamedTask, *, is_open: bool) -> None:
+        """The runtime has given out a task, which must be on disk and, if `is_open`, must not have ended."""
+        attempt = self._attempt(named)
+        if ":express:" not in named.execution_arn and (attempt is None or (is_open and attempt.closed is not None)):
+            text = f"{named.execution_arn}: attempt {named.attempt} is carried out, and not open"
+            self._complain("commit first", text)
+
+    def _attempt(self, named: NamedTask) -> Attempt | None:
+        history = self._histories.get(named.execution_id)
+        return None if history is None else history.attempts.get(named.attempt)
 
     def _is_open(self, named: NamedTask) -> bool:
-        if ":express:" in named.execution_arn:
-            return True  # It leaves no history.
-        history = self._histories.get(named.execution_id)
-        attempt = None if history is None else history.attempts.get(named.attempt)
+        attempt = self._attempt(named)
         return attempt is not None and attempt.closed is None
 
     def outcome_taken(self, request: TaskRequest, named: NamedTask, outcome: TaskOutcome) -> None:
         """An outcome was reported a while ago, and the server has been well since then."""
-        if not self._is_open(named) or ":express:" in named.execution_arn:
-            return
-        attempt = self._histories[named.execution_id].attempts[named.attempt]
+        attempt = self._attempt(named)
+        if attempt is None or attempt.closed is not None:
+            return  # Of an Express execution there is no history.
         answered = request.resource.answered_by_token and outcome.output is not None
-        if not (attempt.submitted if outcome.submitted or answered else attempt.closed is not None):
+        if not (attempt.submitted and (outcome.submitted or answered)):
             self._complain("lost outcome", f"{named.execution_arn}: attempt {named.attempt} has never heard of it")
 
     def answered(self, operation: str, request: dict[str, Any], answer: dict[str, Any]) -> None:
@@ -209,7 +210,7 @@ class Checks:
         if "taskToken" not in answer:
             return
         named = self._services.named(answer["taskToken"])
-        attempt = self._histories[named.execution_id].attempts.get(named.attempt)
+        attempt = self._attempt(named)
         if attempt is None or not (attempt.taken or self._is_full(attempt)):
             self._complain("commit first", f"a worker gets {named}, which is not on disk")
         self._taken[answer["taskToken"]] += 1
@@ -218,7 +219,7 @@ class Checks:
 
     def _check_used(self, request: dict[str, Any], answer: dict[str, Any]) -> None:
         named = self._services.named(request["taskToken"])
-        attempt = self._histories[named.execution_id].attempts.get(named.attempt)
+        attempt = self._attempt(named)
         closed = None if attempt is None else attempt.closed
         field = "output" if "output" in request else "error"
         if (
@@ -272,8 +273,7 @@ class Checks:
 
     def _is_answered(self, named: NamedTask) -> bool:
         """Whether somebody has who had its token: what the task does then is its own business."""
-        history = self._histories.get(named.execution_id)
-        attempt = None if history is None else history.attempts.get(named.attempt)
+        attempt = self._attempt(named)
         closed = None if attempt is None else attempt.closed
         return closed is not None and closed.type.endswith(("Succeeded", "Failed"))
 

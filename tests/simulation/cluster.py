@@ -2,8 +2,8 @@
 
 What PostgreSQL gives is played here.  A node writes through its session, and locks and writes go together: when a
 session ends, its shards are free in that moment, and what the node had on its way does not take effect, nor what it
-writes later.  Whether and when the node hears of it is another matter: it may be frozen.  Notices and requests go over a
-connection of their own.
+writes later.  Whether and when the node hears of it is another matter: it may be frozen.  Notices and requests go over
+a connection of their own.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import heapq
+import inspect
 import itertools
 import warnings
 from asyncio import events
@@ -158,8 +159,8 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         events._set_running_loop(self)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # some have not begun
-            for task in tuple(self._tasks):
-                task.abandon()
+            while self._tasks:  # At their end, some begin others.
+                self._tasks.popitem()[0].abandon()
         events._set_running_loop(running)
         self.queue.clear()
         self._tasks.clear()
@@ -246,7 +247,16 @@ class SimulatedTask(asyncio.Task[_T]):
     def abandon(self) -> None:
         """Its process is gone."""
         self._log_destroy_pending = False
-        coroutine = self.get_coro()
-        assert coroutine is not None
-        with suppress(BaseException):  # what it does at its end, it does in a world that does not listen
-            coroutine.close()
+        _close(self.get_coro())
+
+
+def _close(coroutine: Any) -> None:
+    """What it does at its end, it does in a world that does not listen."""
+    waiting: list[Any] = []
+    if inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED:
+        # One that has not begun may have been given others, which nobody will ever await.
+        waiting += filter(asyncio.iscoroutine, coroutine.cr_frame.f_locals.values())
+    with suppress(BaseException):
+        coroutine.close()
+    for each in waiting:
+        _close(each)

@@ -54,14 +54,17 @@ class Mutation(Struct, frozen=True):
     invariants: frozenset[str]
     """Any of which finds it."""
     patches: Sequence[Patch] = ()
-    make_runtime: MakeRuntime = Runtime
+    make_runtime: MakeRuntime | None = None
+    """None: the real one."""
+    nodes: int = 1
+    """On how many it shows."""
 
     @contextmanager
-    def applied(self) -> Iterator[MakeRuntime]:
+    def applied(self) -> Iterator[None]:
         with ExitStack() as stack:
             for each in self.patches:
                 stack.enter_context(patch.object(each.owner, each.name, each.value))
-            yield self.make_runtime
+            yield
 
 
 # -- the runtime -------------------------------------------------------------------------------------------------

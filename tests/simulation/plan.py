@@ -79,28 +79,45 @@ class Worker(Event, frozen=True, kw_only=True):
     seed: str
 
 
-class CrashAfterCallbacks(Event, frozen=True, kw_only=True):
+class Trouble(Event, frozen=True, kw_only=True):
+    """Something that goes wrong with a process."""
+
+    node: int = 0
+    """With which one, of several nodes."""
+
+
+class CrashAfterCallbacks(Trouble, frozen=True, kw_only=True):
     """The process that runs then dies behind so many callbacks of its loop."""
 
     callbacks: int
 
 
-class CrashAtWrite(Event, frozen=True, kw_only=True):
+class CrashAtWrite(Trouble, frozen=True, kw_only=True):
     """The process that runs then dies when so many further writes have taken effect, before it hears of the last."""
 
     writes: int
 
 
-class Restart(Event, frozen=True):
+class Restart(Trouble, frozen=True):
     """The process is asked to stop, and another one begins."""
 
 
-class BreakStore(Event, frozen=True):
+class BreakStore(Trouble, frozen=True):
     """The database cannot be used any more, until the process has begun anew."""
 
 
-class Freeze(Event, frozen=True, kw_only=True):
+class Freeze(Trouble, frozen=True, kw_only=True):
     """The process is stopped for a while, and then goes on."""
+
+    seconds: float
+
+
+class CutSession(Trouble, frozen=True):
+    """The node's connection to the database ends."""
+
+
+class StopDatabase(Trouble, frozen=True, kw_only=True):
+    """The database that the nodes share is gone for a while."""
 
     seconds: float
 
@@ -112,6 +129,8 @@ class JumpClock(Event, frozen=True, kw_only=True):
 
 class Plan(Struct, frozen=True, kw_only=True):
     seed: int
+    nodes: int
+    """Processes on one database; 1: the database is its process's own."""
     machines: Sequence[MachinePlan]
     pace: Pace
     shuffles: bool
@@ -121,16 +140,17 @@ class Plan(Struct, frozen=True, kw_only=True):
     events: Sequence[Event]
 
 
-def draw_plan(seed: int) -> Plan:
+def draw_plan(seed: int, nodes: int = 1) -> Plan:
     dice = Random(f"plan {seed}")
     machines: list[MachinePlan] = []
     for number in range(dice.randint(1, 3)):
         machine_type: MachineType = "EXPRESS" if dice.random() < 0.15 else "STANDARD"
         machines.append(draw_machine(dice, f"m{number}", machine_type, machines, ACTIVITIES))
     slowness = dice.choice((0.0002, 0.002, 0.05, 1.0))
-    events = [*_starts(dice, machines), *_workers(dice), *_troubles(dice)]
+    events = [*_starts(dice, machines), *_workers(dice), *_troubles(dice, nodes)]
     return Plan(
         seed=seed,
+        nodes=nodes,
         machines=machines,
         pace=Pace(slowness, slowness * dice.choice((0.1, 1, 3)), slowness * dice.choice((0.1, 1))),
         shuffles=dice.random() < 0.5,
@@ -189,21 +209,29 @@ def _workers(dice: Random) -> list[Event]:
     ]
 
 
-def _troubles(dice: Random) -> list[Event]:
+def _troubles(dice: Random, nodes: int) -> list[Event]:
     events: list[Event] = []
-    for _ in range(dice.choice((0, 1, 1, 2, 3, 5))):
-        at, kind = dice.uniform(0, _BUSY_SECONDS * 1.5), dice.random()
-        if kind < 0.35:
-            events.append(CrashAfterCallbacks(at=at, callbacks=int(2 ** dice.uniform(0, 10))))
-        elif kind < 0.7:
-            events.append(CrashAtWrite(at=at, writes=dice.randint(1, 12)))
-        elif kind < 0.85:
-            events.append(Restart(at=at))
-        elif kind < 0.95:
-            events.append(BreakStore(at=at))
-        else:
-            events.append(Freeze(at=at, seconds=dice.choice((0.1, 10.0, 100.0))))
+    for _ in range(dice.choice((0, 1, 1, 2, 3, 5)) * nodes):
+        at, node = dice.uniform(0, _BUSY_SECONDS * 1.5), dice.randrange(nodes)
+        events.append(_trouble(dice, at, node, alone=nodes == 1))
     for _ in range(dice.choice((0, 0, 0, 1, 3))):
         seconds = dice.choice((-3600.0, -61.0, -1.0, 0.5, 30.0, 61.0, 1000.0))
         events.append(JumpClock(at=dice.uniform(0, _BUSY_SECONDS * 1.5), seconds=seconds))
     return events
+
+
+def _trouble(dice: Random, at: float, node: int, *, alone: bool) -> Event:
+    kind = dice.random() if alone else dice.random() * 1.6
+    if kind < 0.35:
+        return CrashAfterCallbacks(at=at, node=node, callbacks=int(2 ** dice.uniform(0, 10)))
+    if kind < 0.7:
+        return CrashAtWrite(at=at, node=node, writes=dice.randint(1, 12))
+    if kind < 0.85:
+        return Restart(at=at, node=node)
+    if kind < 0.95:
+        return BreakStore(at=at, node=node)
+    if kind < 1.2:
+        return Freeze(at=at, node=node, seconds=dice.choice((0.1, 10.0, 100.0)))
+    if kind < 1.5:
+        return CutSession(at=at, node=node)
+    return StopDatabase(at=at, seconds=dice.choice((0.5, 20.0)))

@@ -9,6 +9,9 @@ from functools import partial
 from msgspec import Struct
 from msgspec.structs import replace
 
+from treadle.runtime.cluster.node import Node
+from treadle.runtime.runtime import Runtime
+
 from .mutations import MUTATIONS, UNCHANGED
 from .plan import Plan, draw_plan
 from .world import Report, Violation, World
@@ -23,17 +26,20 @@ class Failure(Struct, frozen=True):
 
 
 def run_plan(plan: Plan, mutation: str = UNCHANGED) -> Report:
-    with MUTATIONS[mutation].applied() as make_runtime:
-        return World(plan, make_runtime).run()
+    bug = MUTATIONS[mutation]
+    with bug.applied():
+        return World(plan, bug.make_runtime or (Runtime if plan.nodes == 1 else Node)).run()
 
 
-def run_seed(seed: int, mutation: str = UNCHANGED) -> Report:
-    return run_plan(draw_plan(seed), mutation)
+def run_seed(seed: int, nodes: int = 1, mutation: str = UNCHANGED) -> Report:
+    return run_plan(draw_plan(seed, nodes), mutation)
 
 
-def run_seeds(seeds: Sequence[int], processes: int, mutation: str = UNCHANGED) -> Iterator[Failure | None]:
+def run_seeds(
+    seeds: Sequence[int], processes: int, nodes: int = 1, mutation: str = UNCHANGED
+) -> Iterator[Failure | None]:
     """What came of each seed, in any order."""
-    judge = partial(_judge, mutation=mutation)
+    judge = partial(_judge, nodes=nodes, mutation=mutation)
     if processes == 1:
         yield from map(judge, seeds)
         return
@@ -42,9 +48,9 @@ def run_seeds(seeds: Sequence[int], processes: int, mutation: str = UNCHANGED) -
         yield from pool.imap_unordered(judge, seeds, chunksize=_CHUNK)
 
 
-def _judge(seed: int, mutation: str) -> Failure | None:
+def _judge(seed: int, nodes: int, mutation: str) -> Failure | None:
     try:
-        violation = run_seed(seed, mutation).violation
+        violation = run_seed(seed, nodes, mutation).violation
     except Exception as error:
         violation = Violation("no bugs", f"in the simulation itself: {error!r}")
     return None if violation is None else Failure(seed, violation)

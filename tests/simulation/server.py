@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, cast
 
 from treadle.aws.errors import ApiError
 from treadle.aws.service import Caller
@@ -17,10 +17,12 @@ from treadle.limits import Limits
 from treadle.runtime.errors import RuntimeClosed
 from treadle.runtime.runtime import Runtime
 from treadle.runtime.trials import Trials
-from treadle.store.contract import Store, StoreUnusable
+from treadle.store.contract import Store, StoreUnavailable, StoreUnusable
 from treadle.tasks.contract import ServiceFault
 
+from .cluster import SimulatedCluster
 from .loop import SimulatedLoop
+from .store import SimulatedStore
 from .tasks import SimulatedTasks
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
@@ -29,17 +31,8 @@ Answered = Callable[[dict[str, Any] | ServiceFault | None], None]
 """Told what the server answers. None: nothing, because it stops."""
 
 
-class MakeRuntime(Protocol):
-    def __call__(
-        self,
-        *,
-        store: Store,
-        tasks: SimulatedTasks,
-        datasets: Datasets,
-        clock: Clock,
-        limits: Limits,
-        on_failure: Callable[[StoreUnusable], None],
-    ) -> Runtime: ...
+MakeRuntime = Callable[..., Runtime]
+"""Takes what Runtime takes; of a node, what Node takes."""
 
 
 class Server:
@@ -47,8 +40,10 @@ class Server:
         self,
         *,
         number: int,
+        place: int,
         loop: SimulatedLoop,
-        store: Any,
+        store: SimulatedStore,
+        cluster: SimulatedCluster | None,
         tasks: SimulatedTasks,
         datasets: Datasets,
         clock: Clock,
@@ -57,8 +52,11 @@ class Server:
         failed: Callable[[], None],
         raised: Callable[[str], None],
     ) -> None:
-        """`failed` is told that the store cannot be used, `raised` of exceptions that no request may end with."""
+        """`cluster`: what the store of one of several nodes belongs to. `failed` is told that the store cannot be
+        used, `raised` of exceptions that no request may end with."""
         self.number = number
+        self.place = place
+        self.cluster = cluster
         self.loop = loop
         self.store = store
         self.tasks = tasks
@@ -80,8 +78,9 @@ class Server:
 
     async def _begin(self) -> None:
         await self.store.open()
+        database = {"store": self.store} if self.cluster is None else {"cluster": self.cluster}
         self.runtime = self._make_runtime(
-            store=self.store,
+            **database,
             tasks=self.tasks,
             datasets=self._datasets,
             clock=self._clock,
@@ -91,7 +90,7 @@ class Server:
         self._service = await states_service(
             runtime=self.runtime,
             trials=Trials(self.tasks, self._clock),
-            store=self.store,
+            store=cast("Store", self.store),
             clock=self._clock,
             options=StatesOptions(limits=self._limits),
         )
@@ -120,7 +119,7 @@ class Server:
     async def _guarded(self, work: Any) -> None:
         try:
             await work
-        except StoreUnusable:
+        except (StoreUnavailable, StoreUnusable):
             self._failed()
         except Exception as error:
             self._raised(repr(error))
@@ -156,7 +155,7 @@ class Server:
             return await self._service.serve(operation, dict(request), caller)
         except ApiError as error:
             return ServiceFault(error.body["__type"], error.body["message"], error.status, caller.request_id)
-        except (RuntimeClosed, StoreUnusable):
+        except (RuntimeClosed, StoreUnavailable, StoreUnusable):
             return None
 
 

@@ -13,7 +13,7 @@ _SEEDS = range(60)
 @pytest.mark.parametrize("name", [name for name in MUTATIONS if name != UNCHANGED])
 def test_it_is_found(name: str) -> None:
     for seed in _SEEDS:
-        violation = run_seed(seed, name).violation
+        violation = run_seed(seed, MUTATIONS[name].nodes, name).violation
         if violation is not None:
             assert violation.invariant in MUTATIONS[name].invariants, f"seed {seed}: {violation}"
             return

@@ -25,8 +25,8 @@ _GROUP = 20
 _MUTATION = "a restart forgets what was in flight"
 
 
-def failed(seeds: Sequence[int], mutation: str = UNCHANGED) -> list[Failure]:
-    return [failure for failure in run_seeds(seeds, 1, mutation) if failure is not None]
+def failed(seeds: Sequence[int], nodes: int = 1, mutation: str = UNCHANGED) -> list[Failure]:
+    return [failure for failure in run_seeds(seeds, 1, nodes, mutation) if failure is not None]
 
 
 @pytest.mark.parametrize("first", range(0, 400, _GROUP))
@@ -65,7 +65,7 @@ def test_no_order_of_a_set_of_texts_plays_a_part() -> None:
 
 
 def test_a_failing_plan_is_made_smaller() -> None:
-    seed = failed(range(_GROUP), _MUTATION)[0].seed
+    seed = failed(range(_GROUP), mutation=_MUTATION)[0].seed
     plan = draw_plan(seed)
     smaller = shrink(plan, _MUTATION)
     assert 0 < len(smaller.events) < len(plan.events)
