@@ -213,6 +213,16 @@ def test_target_must_be_a_file_in_a_folder(database: Path, target: Path) -> None
         back_up(database, target / "nowhere" / "file")
 
 
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm", ".lock"])
+def test_database_is_never_replaced_by_its_backup(database: Path, tmp_path: Path, suffix: str) -> None:
+    asyncio.run(filled(database, 1))
+    link = tmp_path / "link"
+    link.symlink_to(database.parent)
+    with pytest.raises(BackupError, match="belongs to the database itself"):
+        back_up(database, link / f"treadle.db{suffix}", replace=True)
+    assert len(asyncio.run(held(database))) == 1
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_backup_that_is_interrupted_is_none(database: Path, target: Path, number: signal.Signals) -> None:
     runs = asyncio.run(filled(database, 500))

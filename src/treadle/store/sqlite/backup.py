@@ -19,7 +19,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -49,6 +49,8 @@ def back_up(database: Path, target: Path, *, replace: bool = False, compact: boo
     """
     if not database.exists():
         raise BackupError(f"there is no database {database}")
+    if target.resolve() in _files_of(database):
+        raise BackupError(f"{target} belongs to the database itself")
     _refuse_existing(target, replace)
     try:
         with _partial(target) as partial:
@@ -61,6 +63,10 @@ def back_up(database: Path, target: Path, *, replace: bool = False, compact: boo
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_CORRUPT:
             raise _damaged(database, error) from error
         raise BackupError(f"{database} could not be copied to {target}: {error}") from error
+
+
+def _files_of(database: Path) -> Collection[Path]:
+    return [Path(f"{database.resolve()}{suffix}") for suffix in ("", "-wal", "-shm", ".lock")]
 
 
 def _refuse_existing(target: Path, replace: bool) -> None:
