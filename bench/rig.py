@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,11 +32,11 @@ class Rig:
         return quick if self.quick else full
 
     @contextlib.contextmanager
-    def serving(self, *arguments: str) -> Iterator[Server]:
+    def serving(self, *arguments: str, limits: Mapping[str, int] | None = None) -> Iterator[Server]:
         """A `treadle start` with these arguments and an empty data folder, ready for requests. It is stopped and its
-        data removed afterwards."""
+        data removed afterwards. `limits`: of limits.py, by name."""
         with tempfile.TemporaryDirectory(dir=self.scratch) as data:
-            server = Server(Path(data), ("--functions", str(self.functions), *arguments))
+            server = Server(Path(data), ("--functions", str(self.functions), *arguments), limits or {})
             server.start()
             try:
                 yield server
@@ -47,12 +47,13 @@ class Rig:
 class Server:
     """A real server in a process of its own, which may be killed and started again on what it left."""
 
-    def __init__(self, data: Path, arguments: tuple[str, ...]) -> None:
+    def __init__(self, data: Path, arguments: tuple[str, ...], limits: Mapping[str, int]) -> None:
         self.data = data
         self.port = free_port()
         self.ready_seconds = 0.0
         """From the start of the process until GET /_treadle/health was answered."""
         self._arguments = arguments
+        self._limits = {f"TREADLE_LIMIT_{name.upper()}": str(value) for name, value in limits.items()}
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -64,7 +65,9 @@ class Server:
         environ = {name: value for name, value in os.environ.items() if not name.startswith("TREADLE_")}
         command = [sys.executable, "-m", "treadle", "start", "--port", str(self.port), "--data", str(self.data)]
         began = time.perf_counter()
-        self._process = subprocess.Popen([*command, *self._arguments], env=environ, stdout=subprocess.DEVNULL)
+        self._process = subprocess.Popen(
+            [*command, *self._arguments], env={**environ, **self._limits}, stdout=subprocess.DEVNULL
+        )
         until_healthy(self._process, self.port)
         self.ready_seconds = time.perf_counter() - began
 

@@ -25,7 +25,7 @@ _COST_EXECUTIONS = 1_000
 def sleeping(rig: Rig) -> Iterator[Figure]:
     """Executions in a Wait of a year, begun over the API: what they hold in memory and on disk, and what others cost
     beside them."""
-    with rig.serving() as server:
+    with rig.serving(limits={"executions_open": 2 * _sizes(rig)[-1]}) as server:
         client = Client(server.port)
         machine = create(client, chain(1, {"Type": "Wait", "Seconds": _YEAR_SECONDS}))
         others = create(client, chain(_STATES), name="others")

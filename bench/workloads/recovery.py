@@ -16,7 +16,7 @@ import uvloop
 from bench.clients import ask, expect_success, succeeded, until, until_all_ended
 from bench.definitions import call, chain, create
 from bench.figures import Figure
-from bench.machine import resident_mib
+from bench.machine import cpu_seconds, resident_mib
 from bench.meter import quiet_since
 from bench.rig import Rig, Server
 from bench.wire import AsyncClient, Client
@@ -116,6 +116,7 @@ def recover(rig: Rig) -> Iterator[Figure]:
             first = time.perf_counter() - began
             client.close()
             last = quiet_since(server.pid) - began
+            cpu = cpu_seconds(server.pid)
             after = resident_mib(server.pid)
         slowest = max(slowest, first, last)
         named = f"{load.taken:,} open, {kind.name}"
@@ -123,6 +124,7 @@ def recover(rig: Rig) -> Iterator[Figure]:
         yield Figure(f"{named}: memory of the server", "MiB", [held])
         yield Figure(f"{named}: until the first goes on, after kill -9", "s", [first])
         yield Figure(f"{named}: until the server has nothing left to do", "s", [last])
+        yield Figure(f"{named}: processor time of the new server until then", "s", [cpu])
         yield Figure(f"{named}: memory of the new server", "MiB", [after])
     yield from _due(rig, count)
     yield Figure(f"recovery of {count:,} open executions, the slowest kind", "s", [slowest], key="recover.slowest")
