@@ -189,6 +189,10 @@ class Disk:
         number = self._by_arn.get(arn)
         return None if number is None else self.executions[number]
 
+    def execution_statuses(self, arns: Sequence[str]) -> Mapping[str, tuple[int, ExecutionStatus]]:
+        rows = [row for row in map(self.execution_get, arns) if row is not None]
+        return {row.arn: (row.id, row.status) for row in rows}
+
     def execution_list(
         self, where: ExecutionFilter, before: tuple[int, int] | None, limit: int
     ) -> Sequence[ExecutionRow]:

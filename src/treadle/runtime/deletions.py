@@ -29,6 +29,10 @@ class Deletions:
         self._removals: set[str] = set()
         """Machines whose removal is to be tried soon."""
 
+    async def learn(self) -> None:
+        """Which deletions were under way when the server ended: executions of these machines end. Reads only."""
+        self._under_way.update(await self._machines.deleting())
+
     async def resume(self) -> None:
         """Take up the deletions that were under way when the server ended."""
         for arn in await self._machines.deleting():

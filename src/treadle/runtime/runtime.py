@@ -23,13 +23,14 @@ class Runtime(Shell):
         what they want to know is in the store, and an execution that gets a signal is loaded out of turn. Raises
         StoreUnusable."""
         await self._prepare()
+        await self.deletions.resume()
         self._under_way.spawn(self._take_up())
 
     async def _prepare(self) -> None:
         self._tokens = TaskTokens(await self._store.secret())
         self._calls = TaskCalls(self._tasks, self.activities, self.map_runs, self._tokens, self._signal, self._taken)
         await self.activities.open()
-        await self.deletions.resume()
+        await self.deletions.learn()
 
     async def _take_up(self, shards: Collection[int] | None = None) -> None:
         """Let the executions of these shards (None: of all) go on."""

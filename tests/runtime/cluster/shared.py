@@ -198,6 +198,10 @@ class NodeStore:
     async def commit(self, commits: Sequence[Commit]) -> None:
         await self._session.commit(commits)
 
+    async def machine_remove(self, arn: str) -> bool:
+        self._session.check()
+        return await self._store.machine_remove(arn)
+
     async def executions_due(
         self, until: int, after: tuple[int, int] | None, limit: int, shards: Collection[int] | None = None
     ) -> Sequence[ExecutionRow]:

@@ -223,6 +223,18 @@ async def test_another_node_goes_on_when_one_dies(cluster: ClusterWorld) -> None
         assert (await whole(cluster, row))[-1] == "ExecutionSucceeded"
 
 
+async def test_a_node_begins_while_a_machine_is_being_deleted(cluster: ClusterWorld) -> None:
+    """It writes nothing before it has joined."""
+    execution = await started(cluster, {"Long": wait(10_000)})
+    await cluster.nodes[0].deletions.delete(execution.machine_arn)
+    third = await cluster.add()
+    await cluster.settled()
+    row = await cluster.row(execution)
+    await third.stop_execution(row, error=None, cause=None)
+    await third.deletions.resume()
+    assert await third.machines.get(execution.machine_arn) is None
+
+
 async def test_a_frozen_node_writes_nothing_when_it_wakes(cluster: ClusterWorld) -> None:
     rows = [await started(cluster, {"A": wait(5, Next="B"), "B": task()}, name=str(number)) for number in range(20)]
     frozen = cluster.sessions[0]

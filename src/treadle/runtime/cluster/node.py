@@ -192,6 +192,8 @@ class Node(Runtime):
             try:
                 await self._take_up(left)
                 await self._inbox.look(left)
+                if DUTY_SHARD in left:
+                    await self.deletions.resume()  # Before it joined, this node could not write.
                 return
             except StoreUnavailable:
                 await asyncio.sleep(_RETRY_SECONDS)
