@@ -24,8 +24,10 @@ _TOGETHER = 32
 class PostgresStore(SqlTables, Connections):
     """Implements `store.contract.Store` on the database at `url`."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, runs: bool = True) -> None:
+        """`runs`: whether executions are to be run through it; everything else can be written beside those who do."""
         super().__init__(url)
+        self._runs = runs
         self._secret = b""
         self._numbers: dict[int, int] = {}
         """The last one given in each shard that this node holds, or has held: an execution that only memory knows may
@@ -37,12 +39,11 @@ class PostgresStore(SqlTables, Connections):
         self._turn, self._left = 0, 0
 
     async def open(self) -> None:
-        """As the only node: with a session of its own, and all shards."""
+        """As the only node: with a session of its own, and all shards, if executions are to be run."""
         await self.connect()
         try:
             await self.begin(self.forget_shards)
-            taken = await self.take(range(SHARDS))
-            if len(taken) < SHARDS:
+            if self._runs and len(await self.take(range(SHARDS))) < SHARDS:
                 raise StoreUnusable(f"{self.place} is in use by another Treadle server")
         except BaseException:
             await self.close()

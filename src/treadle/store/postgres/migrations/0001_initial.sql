@@ -171,7 +171,7 @@ CREATE TABLE execution (
     arn text COLLATE "C" NOT NULL UNIQUE,
     name text NOT NULL,
     machine bigint NOT NULL,
-    revision bigint NOT NULL REFERENCES revision (key),
+    revision bigint NOT NULL,
     status text COLLATE "C" NOT NULL,
     started bigint NOT NULL,
     stopped bigint,
