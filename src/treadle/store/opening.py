@@ -34,7 +34,8 @@ def cluster_at(url: str, clock: Clock, limits: Limits) -> OpenCluster:
 
 
 def store_at(url: str | None, file: Path) -> Store:
-    """The store, not open yet. Raises StoreUnusable if what it needs is not installed."""
+    """The store, not open yet; in PostgreSQL it is for a program that runs no executions. Raises StoreUnusable if what
+    it needs is not installed."""
     if url is None:
         from treadle.store.sqlite.store import SqliteStore
 
@@ -43,4 +44,4 @@ def store_at(url: str | None, file: Path) -> Store:
         from treadle.store.postgres.store import PostgresStore
     except ModuleNotFoundError as error:
         raise StoreUnusable(_NOT_INSTALLED) from error
-    return PostgresStore(url)
+    return PostgresStore(url, runs=False)
