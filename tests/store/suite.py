@@ -443,6 +443,15 @@ class StoreSuite(
         answer = await store.journals(asked, most_bytes)
         assert answer == {number: journals[number] for number in asked[:fitting]}
 
+    async def test_statuses_of_many(self, store: Store) -> None:
+        running, over = execution(store, "orders"), execution(store, "orders", status="FAILED")
+        await store.commit([created(running), created(over)])
+        assert await store.execution_statuses([over.arn, ARN + "none", running.arn, over.arn]) == {
+            running.arn: (running.id, "RUNNING"),
+            over.arn: (over.id, "FAILED"),
+        }
+        assert await store.execution_statuses([]) == {}
+
     async def test_no_journals(self, store: Store) -> None:
         assert await store.journals([], 100) == {}
 

@@ -417,6 +417,10 @@ class Store(FunctionStore, LayerStore, MapRunStore, EventSourceStore, JobStore, 
 
     async def execution_get(self, arn: str) -> ExecutionRow | None: ...
 
+    async def execution_statuses(self, arns: Sequence[str]) -> Mapping[str, tuple[int, ExecutionStatus]]:
+        """The id and the status of those of these executions that there are, by ARN."""
+        ...
+
     async def execution_list(
         self, where: ExecutionFilter, before: tuple[int, int] | None, limit: int
     ) -> Sequence[ExecutionRow]:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
-from treadle.store.contract import ExecutionFilter, ExecutionRow, JournalEntry, RedriveRecord
+from treadle.store.contract import ExecutionFilter, ExecutionRow, ExecutionStatus, JournalEntry, RedriveRecord
 from treadle.store.sql.session import FIRST, LAST, SqlStore, struct_of
 
 
@@ -16,6 +16,11 @@ class ExecutionTables(SqlStore):
     async def execution_get(self, arn: str) -> ExecutionRow | None:
         rows = await self.read("execution_get", arn=arn)
         return struct_of(ExecutionRow, rows[0]) if rows else None
+
+    async def execution_statuses(self, arns: Sequence[str]) -> Mapping[str, tuple[int, ExecutionStatus]]:
+        return {
+            arn: (number, status) for arn, number, status in await self.read("execution_statuses", arns=_json(arns))
+        }
 
     async def execution_list(
         self, where: ExecutionFilter, before: tuple[int, int] | None, limit: int
@@ -81,6 +86,6 @@ class ExecutionTables(SqlStore):
         return int(last)
 
 
-def _json(numbers: Sequence[int]) -> str:
+def _json(values: Sequence[int] | Sequence[str]) -> str:
     """How a statement is given a list."""
-    return msgspec.json.encode(numbers).decode()
+    return msgspec.json.encode(values).decode()

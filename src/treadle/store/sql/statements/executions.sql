@@ -18,6 +18,9 @@ JOIN machine_arn AS a ON a.key = e.machine
 LEFT JOIN map_run AS p ON p.id = e.map_run
 WHERE e.arn = :arn;
 
+-- name: execution_statuses
+SELECT arn, id, status FROM execution WHERE arn IN (SELECT value FROM json_each(:arns));
+
 -- name: execution_list
 SELECT
     e.id, e.arn, e.name, CAST(:machine_arn AS text) AS machine_arn, r.id AS revision_id, e.status, e.started, e.stopped,
