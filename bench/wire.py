@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from typing import Any
 
 import msgspec
@@ -20,6 +21,7 @@ _decode = msgspec.json.Decoder().decode
 _HEAD_END = b"\r\n\r\n"
 _LENGTH = b"\r\ncontent-length:"
 _RECEIVE_BYTES = 262_144
+_IDLE_SECONDS_MAX = 20
 
 
 class Refused(Exception):
@@ -49,13 +51,28 @@ def _answer(head: bytes, body: bytes) -> Any:
 
 
 class Client:
-    """One blocking keep-alive connection: the shortest way to the server and back."""
+    """One blocking keep-alive connection: the shortest way to the server and back. Where it has been idle for so long
+    that the server may have closed it, it makes a new one."""
 
     def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port))
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._port = port
+        self._socket = self._connected()
+        self._used = time.monotonic()
+
+    def _connected(self) -> socket.socket:
+        connection = socket.create_connection(("127.0.0.1", self._port))
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
 
     def call(self, operation: str, **body: Any) -> Any:
+        if time.monotonic() - self._used > _IDLE_SECONDS_MAX:
+            self._socket.close()
+            self._socket = self._connected()
+        answer = self._call(operation, body)
+        self._used = time.monotonic()
+        return answer
+
+    def _call(self, operation: str, body: dict[str, Any]) -> Any:
         self._socket.sendall(request(operation, body))
         received = b""
         while _HEAD_END not in received:
