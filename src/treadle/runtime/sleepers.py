@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
+from typing import Any
 
 from treadle.clock import Clock
 from treadle.runtime.timers import Timers
@@ -38,7 +39,7 @@ _BEHIND_TASKS = (0, _FOREVER)
 _TIMER = 0
 """Key of the scan's timer. Executions have larger ids."""
 
-Work = Callable[[Sequence[ExecutionRow]], Awaitable[None]]
+Work = Callable[[Sequence[ExecutionRow]], Coroutine[Any, Any, None]]
 
 
 def sleeps_until(due: int, now: int) -> bool:
