@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -11,6 +12,7 @@ import traceback
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from types import FrameType
 
 from bench import wrk
 from bench.aims import table
@@ -28,6 +30,7 @@ _ECHO = "def handler(event, context):\n    return event\n"
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status: 1 if a workload failed."""
     options = _options(arguments)
+    signal.signal(signal.SIGTERM, _interrupt)
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="treadle-bench-", dir=options.dir) as folder:
         scratch = Path(folder)
@@ -56,6 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if failed:
         print(f"failed: {', '.join(failed)}")
     return int(bool(failed))
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Servers are stopped and folders removed on the way out."""
+    raise KeyboardInterrupt
 
 
 def _measured(name: str, rig: Rig) -> Measured:
