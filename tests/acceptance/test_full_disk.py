@@ -5,6 +5,7 @@ tests/acceptance/test_bad_days.py has what takes no such right, tests/store/test
 
 from __future__ import annotations
 
+import errno
 import json
 import subprocess
 import urllib.error
@@ -144,6 +145,31 @@ def test_server_that_is_stopped_waits_for_room_no_more(folder: Path) -> None:
     with Server(folder) as server:
         starts.check_all_succeed(server.api())
         assert server.stop() == 0
+
+
+def test_server_that_has_nothing_to_write_is_stopped_in_order(folder: Path) -> None:
+    """What the database has no room for stays in its log."""
+    with Server(folder) as server:
+        api = server.api()
+        starts = Starts(api)
+        starts.one(api)
+        starts.check_all_succeed(api)
+        _fill(folder / "data" / "filler")
+        assert server.stop() == 0
+    assert (folder / "data" / "treadle.db-wal").exists()
+    (folder / "data" / "filler").unlink()
+    with Server(folder) as server:
+        starts.check_all_succeed(server.api())
+        assert server.stop() == 0
+
+
+def _fill(file: Path) -> None:
+    with file.open("wb", buffering=0) as filler:
+        try:
+            while True:
+                filler.write(bytes(4_096))
+        except OSError as error:
+            assert error.errno == errno.ENOSPC
 
 
 def test_server_that_is_killed_on_a_full_disk_has_lost_nothing(folder: Path) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 
 import pytest
 from msgspec.structs import replace
 
-from treadle.aws.admission import Admission
+from treadle.aws.admission import Admission, writes
+from treadle.aws.errors import ApiError
+from treadle.aws.states.service import OPERATIONS
 from treadle.limits import DEFAULT_LIMITS, Limits
 
 from .wire import Wire, machine
@@ -45,6 +48,40 @@ class TestCounting:
         for _ in range(5):
             assert admission.enter(begins=True, waits=False)
             admission.leave(waits=False)
+
+
+READ = {
+    "DescribeActivity",
+    "DescribeExecution",
+    "DescribeMapRun",
+    "DescribeStateMachine",
+    "DescribeStateMachineAlias",
+    "DescribeStateMachineForExecution",
+    "GetActivityTask",
+    "GetExecutionHistory",
+    "ListActivities",
+    "ListExecutions",
+    "ListMapRuns",
+    "ListStateMachineAliases",
+    "ListStateMachineVersions",
+    "ListStateMachines",
+    "ListTagsForResource",
+    "StartSyncExecution",
+    "TestState",
+    "ValidateStateMachineDefinition",
+}
+
+
+class TestFullDisk:
+    def test_what_only_reads_is_told_by_its_name(self) -> None:
+        assert {operation for operation in OPERATIONS if not writes(operation)} == READ
+
+    @pytest.mark.parametrize("full", [True, False])
+    def test_what_writes_is_refused(self, full: bool) -> None:
+        admission = Admission(FEW, lambda: 0, lambda: full)
+        with pytest.raises(ApiError, match="The disk of the server is full") if full else nullcontext():
+            admission.check_room()
+        assert admission.enter(begins=False, waits=False)
 
 
 class TestOverTheWire:

@@ -24,8 +24,8 @@ from treadle.aws.errors import ApiError
 from treadle.limits import Limits
 
 _FULL = "The disk of the server is full: nothing can be written until there is room. What was accepted is not lost."
-_READING = ("Describe", "Get", "List", "StartSync", "Test", "Validate")
-"""What the names of operations begin with that write nothing, or only once somebody else has written something."""
+_READING = ("Describe", "Get", "Invoke", "List", "StartSync", "Test", "Validate")
+"""What the names of operations begin with that write nothing, or only for some requests: those wait for room."""
 
 
 def writes(operation: str) -> bool:

@@ -93,7 +93,8 @@ class Door:
         """`on_failure` is told, with each request that meets it, that the store cannot be used any more."""
         self._on_failure = on_failure
         self._aws_json = AwsJson(services, admission)
-        self._rest = {protocol.signing_name: protocol for protocol in map(RestJson, rest_services)}
+        rest = (RestJson(service, admission) for service in rest_services)
+        self._rest = {protocol.signing_name: protocol for protocol in rest}
         self._limits = limits
         self._authentication = authentication
         self._extension = extension

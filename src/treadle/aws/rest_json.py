@@ -21,6 +21,7 @@ from urllib.parse import parse_qsl, unquote
 from msgspec import Struct
 
 from treadle.aws import model
+from treadle.aws.admission import Admission, writes
 from treadle.aws.errors import ApiError
 from treadle.aws.event_stream import EventStream
 from treadle.aws.messages import Answer, Request, decoded, encode
@@ -76,8 +77,9 @@ class _Found(Struct, frozen=True):
 class RestJson:
     """One service behind it."""
 
-    def __init__(self, service: RestService) -> None:
+    def __init__(self, service: RestService, admission: Admission | None = None) -> None:
         self._service = service
+        self.admission = admission
         self.signing_name = service.signing_name
 
     @cached_property
@@ -180,8 +182,11 @@ class _Asked:
         self._operation = operation
         self._found = found
         self._request = request
+        self._admission = protocol.admission if writes(operation.name) else None
 
     async def answer(self, body: bytes, caller: Caller) -> Answer:
+        if self._admission is not None:
+            self._admission.check_room()
         large = len(body) > _LARGE_BYTES
         members = await asyncio.to_thread(self._members, body) if large else self._members(body)
         answered = await self._service.serve(self._operation.name, members, caller)

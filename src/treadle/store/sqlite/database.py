@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Self
 
 from treadle.store.contract import StoreUnusable
-from treadle.store.sqlite.errors import translate
+from treadle.store.sqlite.errors import is_full, translate
 from treadle.store.sqlite.sql import MIGRATIONS, STATEMENTS
 
 APPLICATION_ID = 0x5452_444C
@@ -109,11 +109,15 @@ class Database:
             raise StoreUnusable(f"{self.path} was deleted or replaced while it was in use")
 
     def close(self) -> None:
-        """Copy the write-ahead log into the database, leaving that one file, and let go of it."""
+        """Copy the write-ahead log into the database, leaving that one file, and let go of it. On a full disk the log
+        stays, and the next one to open the database finds it."""
         try:
             self.reader.close()
             if self.failure is None:
                 self.writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error as error:
+            if not is_full(error):
+                raise
         finally:
             self.writer.close()
             os.close(self._lock)

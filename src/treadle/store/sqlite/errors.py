@@ -49,14 +49,14 @@ def translate(error: Exception, path: Path) -> Exception:
     """The store's word for `error`, or `error` itself if it means nothing to the store."""
     if getattr(error, "sqlite_errorcode", None) in _CONFLICTS:
         return Conflict(str(error))
-    if _is_full(error):
+    if is_full(error):
         return DiskFull(f"{path} cannot grow: the disk is full (SQLite: {error})")
     trouble = _TROUBLE.get(_primary_code(error))
     return error if trouble is None else StoreUnusable(f"{path} {trouble} (SQLite: {error})")
 
 
-def _is_full(error: Exception) -> bool:
-    """The second code is that of the memory which processes share: there is no room for more of its file."""
+def is_full(error: Exception) -> bool:
+    """There is no room on the disk. The second code is that of the memory which processes share."""
     code = getattr(error, "sqlite_errorcode", None)
     return code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
 
