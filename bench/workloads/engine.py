@@ -89,7 +89,8 @@ def compiled(definition: dict[str, Any], kind: MachineType) -> Program:
 
 
 def _rate(program: Program, encoded: bool, data: Any, transitions: int, seconds: float) -> float:
-    """Transitions in a second of processor time: it does nothing but calculate. `encoded`: the events are made what the store keeps."""
+    """Transitions in a second of processor time: nothing is waited for. `encoded`: the events are made what the store
+    keeps."""
     text = json.dumps(data)
     count, began = 0, time.process_time()
     while (took := time.process_time() - began) < seconds:
