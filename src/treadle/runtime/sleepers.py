@@ -108,8 +108,8 @@ class Scans:
     async def load_in_flight(self, shards: Collection[int] | None) -> None:
         """After a restart: the executions that have tasks in flight or gave up their turn, of these shards (None: of
         all)."""
-        # Nothing of it is garbage. To look for some took a quarter of the time; and afterwards, with 100,000 executions,
-        # one look after the other would hold up all requests for more than a second (measured).
+        # Nothing of it is garbage. To look for some took a quarter of the time; and afterwards, with 100,000
+        # executions, each look would hold up all requests for more than a second (measured).
         gc.disable()
         try:
             async for rows in self._pages(0, None, shards):
