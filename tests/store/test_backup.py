@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import sqlite3
 import stat
@@ -211,6 +212,23 @@ def test_target_must_be_a_file_in_a_folder(database: Path, target: Path) -> None
         back_up(database, target.parent)
     with pytest.raises(BackupError, match="could not be copied"):
         back_up(database, target / "nowhere" / "file")
+
+
+@pytest.mark.parametrize("compact", [False, True])
+def test_backup_that_does_not_fit_leaves_nothing(database: Path, target: Path, compact: bool) -> None:
+    """The system refuses to let the file grow, as it does when the disk is full."""
+    asyncio.run(filled(database, 30))
+    arguments = [str(target), "--data", str(database.parent), *(["--compact"] if compact else [])]
+    done = subprocess.run(
+        [sys.executable, "-m", "treadle", "backup", *arguments],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"Error: {database} could not be copied to {target}: ")
+    assert list(target.parent.iterdir()) == []
 
 
 @pytest.mark.parametrize("suffix", ["", "-wal", "-shm", ".lock"])

@@ -86,6 +86,7 @@ def _partial(target: Path) -> Iterator[Path]:
         yield partial
     finally:
         partial.unlink(missing_ok=True)
+        Path(f"{partial}-journal").unlink(missing_ok=True)  # SQLite leaves it where its own last write failed
 
 
 def _copy(database: Path, partial: Path, compact: bool) -> None:
