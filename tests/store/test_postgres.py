@@ -330,3 +330,9 @@ def test_every_text_has_a_form_of_its_own(text: str) -> None:
 )
 def test_statements_are_translated(text: str, translated: str, names: tuple[str, ...]) -> None:
     assert translate(text) == Statement(translated, names)
+
+
+def test_lists_are_arrays() -> None:
+    statement = translate("SELECT :b FROM t WHERE a IN (SELECT value FROM json_each(:a)) AND b = :b")
+    assert statement == Statement("SELECT $1 FROM t WHERE a = ANY($2) AND b = $1", ("b", "a"), frozenset("a"))
+    assert statement.arguments({"a": "[1, 2]", "b": "x"}) == ["x", [1, 2]]

@@ -96,22 +96,22 @@ class Connections(SqlStore):
 
     async def read(self, name: str, /, **values: Value) -> list[Row]:
         statement = STATEMENTS[name]
-        return await self.fetch(statement.text, *statement.arguments(values))
+        arguments = statement.arguments(values)
+        try:
+            return await self._fetch(statement.text, arguments)
+        except StoreUnavailable:
+            # A server that was restarted has left broken connections behind, and takes new ones.
+            return await self._fetch(statement.text, arguments)
 
-    async def fetch(self, text: str, *arguments: object) -> list[Row]:
-        """The rows of a statement that only reads."""
+    async def _fetch(self, text: str, arguments: Sequence[object]) -> list[Row]:
         if self._readers is None:
             raise StoreUnavailable(f"{self.place} is not open")
-        for last in (False, True):
-            try:
-                async with self._readers.acquire() as connection:
-                    rows: list[Row] = await connection.fetch(text, *arguments)
-                    return rows
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-                known = translate(error, self.place)
-                if last or not isinstance(known, StoreUnavailable):
-                    raise known from error
-        raise AssertionError("the last time either answers or raises")
+        try:
+            async with self._readers.acquire() as connection:
+                rows: list[Row] = await connection.fetch(text, *arguments)
+                return rows
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            raise translate(error, self.place) from error
 
     def _session(self) -> GroupWriter:
         if self._writer is None:

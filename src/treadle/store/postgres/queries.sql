@@ -20,7 +20,7 @@ SELECT
 FROM (
     SELECT wake, id FROM execution
     WHERE status = 'RUNNING' AND wake <= :until AND (wake, id) > (:after_wake, :after_id)
-        AND id >> 48 = ANY(CAST(:shards AS bigint[]))
+        AND id >> 48 IN (SELECT value FROM json_each(:shards))
     ORDER BY wake, id
     LIMIT :limit
 ) AS due
@@ -29,20 +29,6 @@ JOIN revision AS r ON r.key = e.revision
 JOIN machine_arn AS a ON a.key = e.machine
 LEFT JOIN map_run AS p ON p.id = e.map_run
 ORDER BY due.wake, due.id;
-
--- name: journal_sizes
-SELECT execution_id, sum(length(events)) FROM journal
-WHERE execution_id IN (SELECT value::bigint FROM jsonb_array_elements_text(CAST(:execution_ids AS jsonb)))
-GROUP BY execution_id;
-
--- name: execution_statuses
-SELECT arn, id, status FROM execution
-WHERE arn IN (SELECT jsonb_array_elements_text(CAST(:arns AS jsonb)));
-
--- name: journals
-SELECT execution_id, first_event, last_event, events FROM journal
-WHERE execution_id IN (SELECT value::bigint FROM jsonb_array_elements_text(CAST(:execution_ids AS jsonb)))
-ORDER BY seq + 0;
 
 -- name: machine_lock
 -- Executions are begun with a lock that this one waits for: none begins behind the back of what follows.

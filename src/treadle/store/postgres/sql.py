@@ -2,7 +2,8 @@
 migrations.
 
 PostgreSQL numbers the parameters of a statement, so `:name` becomes `$1`; their types it infers from where each stands
-first. What SQLite is told about its indexes (`INDEXED BY`) is left out.
+first. A list, which is given as JSON text, becomes an array. What SQLite is told about its indexes (`INDEXED BY`) is
+left out.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ import re
 from collections.abc import Mapping
 from importlib.resources import files
 
-from msgspec import Struct
+from msgspec import Struct, json
 
 from treadle.store.sql import statements
 from treadle.store.sql.session import Value
 
 _HERE = files("treadle.store.postgres")
 _PARAMETER = re.compile(r"(?<!:):([a-z]\w*)")
+_LIST = re.compile(r"IN \(SELECT value FROM json_each\((:\w+)\)\)")
 _INDEX_HINT = re.compile(r" INDEXED BY \w+")
 
 
@@ -25,9 +27,11 @@ class Statement(Struct, frozen=True):
     text: str
     names: tuple[str, ...]
     """Of its parameters, by their numbers."""
+    lists: frozenset[str] = frozenset()
+    """Those of them that are arrays."""
 
-    def arguments(self, values: Mapping[str, Value]) -> list[Value]:
-        return [values[name] for name in self.names]
+    def arguments(self, values: Mapping[str, Value]) -> list[Value | list[Value]]:
+        return [json.decode(str(values[name])) if name in self.lists else values[name] for name in self.names]
 
     @property
     def counted(self) -> str:
@@ -37,9 +41,11 @@ class Statement(Struct, frozen=True):
 
 def translate(text: str) -> Statement:
     """The statement for PostgreSQL that is written with `:name` for its parameters."""
+    lists = frozenset(name[1:] for name in _LIST.findall(text))
+    text = _INDEX_HINT.sub("", _LIST.sub(r"= ANY(\1)", text))
     names = tuple(dict.fromkeys(_PARAMETER.findall(text)))
     numbered = _PARAMETER.sub(lambda found: f"${names.index(found[1]) + 1}", text)
-    return Statement(_INDEX_HINT.sub("", numbered), names)
+    return Statement(numbered, names, lists)
 
 
 STATEMENTS = {

@@ -10,10 +10,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection, Sequence
 
+from msgspec import json
+
 from treadle.store.cluster_contract import SHARD_BITS, SHARDS, shard_of
 from treadle.store.contract import Commit, ExecutionRow, StoreUnavailable, StoreUnusable
 from treadle.store.postgres.connections import Connections
-from treadle.store.postgres.sql import STATEMENTS
 from treadle.store.sql.session import FIRST, LARGE, Session, struct_of
 from treadle.store.sql.store import SqlTables
 
@@ -124,8 +125,6 @@ class PostgresStore(SqlTables, Connections):
         self, until: int, after: tuple[int, int] | None, limit: int, shards: Collection[int] | None = None
     ) -> Sequence[ExecutionRow]:
         wake, last = after or (FIRST, FIRST)
-        of = list(range(SHARDS) if shards is None else shards)
-        values = {"until": until, "after_wake": wake, "after_id": last, "limit": limit, "shards": of}
-        statement = STATEMENTS["executions_due"]
-        rows = await self.fetch(statement.text, *(values[name] for name in statement.names))
+        of = json.encode(list(range(SHARDS) if shards is None else shards)).decode()
+        rows = await self.read("executions_due", until=until, after_wake=wake, after_id=last, limit=limit, shards=of)
         return [struct_of(ExecutionRow, row) for row in rows]

@@ -125,7 +125,7 @@ GROUP BY execution_id;
 -- name: journals
 SELECT execution_id, first_event, last_event, events FROM journal
 WHERE execution_id IN (SELECT value FROM json_each(:execution_ids))
-ORDER BY seq;
+ORDER BY seq + 0;
 
 -- name: journal_page
 -- The last entry of the page is the first one that ends at `last_event` or behind it.
