@@ -91,6 +91,7 @@ class _Kind:
     """One way of being open. `definition` may make what it needs; `moves` has one of the executions go on, or has a
     worker get it, which shows that it is there again."""
 
+    key: str
     name: str
     definition: Callable[[Client], dict[str, Any]]
     moves: Callable[[Client, str], None]
@@ -99,7 +100,6 @@ class _Kind:
 def recover(rig: Rig) -> Iterator[Figure]:
     """Many open executions of one kind, begun over the API; kill -9; and how long a new server takes for them."""
     count = rig.size(100_000, 10_000)
-    slowest = 0.0
     for kind in _KINDS:
         with rig.serving() as server:
             client = Client(server.port)
@@ -118,16 +118,14 @@ def recover(rig: Rig) -> Iterator[Figure]:
             last = quiet_since(server.pid) - began
             cpu = cpu_seconds(server.pid)
             after = resident_mib(server.pid)
-        slowest = max(slowest, first, last)
         named = f"{load.taken:,} open, {kind.name}"
         yield Figure(f"{named}: begun over the API", "/s", [load.taken / load.seconds])
         yield Figure(f"{named}: memory of the server", "MiB", [held])
         yield Figure(f"{named}: until the first goes on, after kill -9", "s", [first])
-        yield Figure(f"{named}: until the server has nothing left to do", "s", [last])
+        yield Figure(f"{named}: until the server has nothing left to do", "s", [max(first, last)], key=kind.key)
         yield Figure(f"{named}: processor time of the new server until then", "s", [cpu])
         yield Figure(f"{named}: memory of the new server", "MiB", [after])
     yield from _due(rig, count)
-    yield Figure(f"recovery of {count:,} open executions, the slowest kind", "s", [slowest], key="recover.slowest")
 
 
 def _wait(client: Client) -> dict[str, Any]:
@@ -191,10 +189,10 @@ def _succeeds(client: Client, execution: str) -> None:
 
 
 _KINDS = (
-    _Kind("in a Wait of a day", _wait, _stops),
-    _Kind("offered to workers of an activity", _activity, _worker_gets_it),
-    _Kind("waiting for a callback", _callback, _token_is_answered),
-    _Kind("with a task in flight", _in_flight, _child_ends),
+    _Kind("recover.wait", "in a Wait of a day", _wait, _stops),
+    _Kind("recover.activity", "offered to workers of an activity", _activity, _worker_gets_it),
+    _Kind("recover.callback", "waiting for a callback", _callback, _token_is_answered),
+    _Kind("recover.task", "with a task in flight", _in_flight, _child_ends),
 )
 
 
