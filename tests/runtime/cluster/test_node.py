@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from treadle.runtime.cluster.node import Node
 from treadle.runtime.errors import ExecutionExists, TaskOver
 from treadle.runtime.waiting import patiently
 from treadle.store.cluster_contract import shard_of
-from treadle.store.contract import Activity, ExecutionRow, StoreUnavailable
+from treadle.store.contract import Activity, Commit, ExecutionRow, StoreUnavailable
 
 from .shared import LIMITS, ClusterWorld
 
@@ -278,6 +279,25 @@ async def test_who_waits_for_a_start_is_refused_when_the_session_goes(cluster: C
     cluster.sessions[0].cut()
     with pytest.raises(StoreUnavailable):
         await starting
+
+
+async def test_what_could_not_be_written_is_taken_up_again(cluster: ClusterWorld) -> None:
+    """The session goes on, but the database had no room, say, for one commit."""
+    row = await started(cluster, {"A": wait(5, Next="B"), "B": task()})
+    session, commit = cluster.sessions[0], cluster.sessions[0].commit
+    refused = 0
+
+    async def refuse(commits: Sequence[Commit]) -> None:
+        nonlocal refused
+        refused += 1
+        if refused <= 2:
+            raise StoreUnavailable("no room")
+        await commit(commits)
+
+    session.commit = refuse  # type: ignore[method-assign]
+    assert (await ended(cluster, row)).status == "SUCCEEDED"
+    assert (await whole(cluster, row))[-1] == "ExecutionSucceeded"
+    assert refused > 2
 
 
 async def test_no_task_runs_twice_when_a_node_leaves(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from functools import partial
 
 from treadle.runtime.cluster.messages import REFUSALS, Question, Refused, Reply, decode_question, decode_reply, encode
 from treadle.store.cluster_contract import ClusterStore, Notice, Request
-from treadle.store.contract import StoreUnavailable
+from treadle.store.contract import StoreUnavailable, StoreUnusable
 
 _log = logging.getLogger(__name__)
 
@@ -112,7 +112,7 @@ class Inbox:
     async def _answer(self, request: Request) -> None:
         try:
             reply = await self._respond(decode_question(request.content), request.id)
-        except (NotHere, StoreUnavailable):
+        except (NotHere, StoreUnavailable, StoreUnusable):
             return  # Whoever holds the shard finds the question.
         except tuple(REFUSALS.values()) as error:
             reply = Refused(type(error).__name__, str(error))
@@ -121,7 +121,7 @@ class Inbox:
             reply = Refused(StoreUnavailable.__name__, "the node that runs the execution has a bug; its log says more")
         try:
             await self._store.answer(request.id, encode(reply))
-        except StoreUnavailable:
+        except (StoreUnavailable, StoreUnusable):
             return
         self._served[0].add(request.id)
 
@@ -151,7 +151,7 @@ class Inbox:
     async def _quietly(self, work: Awaitable[None]) -> None:
         try:
             await work
-        except StoreUnavailable:
-            return  # The next look makes up for it.
+        except (StoreUnavailable, StoreUnusable):
+            return  # The next look makes up for it, or finds that the node has to stop.
         except Exception:
             _log.exception("A bug in the inbox")

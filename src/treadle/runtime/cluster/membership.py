@@ -82,6 +82,7 @@ class Membership:
         self._leaving = False
         self._task: asyncio.Task[None] | None = None
         self._letting_go: asyncio.Task[None] | None = None
+        self._crew_looks: asyncio.Task[None] | None = None
         self._first_shard = asyncio.Event()
 
     # -- life ------------------------------------------------------------------------------------------------------
@@ -108,9 +109,10 @@ class Membership:
                 await self._let_go(tuple(self.held))
         except StoreUnavailable as error:
             _log.info("Shards were not let go of in order: %s", error)
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        for task in (self._task, self._crew_looks):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
 
     async def _run(self) -> None:
         while True:
@@ -142,7 +144,20 @@ class Membership:
                 self._first_shard.set()
         elif move.let_go is not None and self._letting_go is None and not self._leaving:
             self._letting_go = asyncio.get_running_loop().create_task(self._let_go_quietly(move.let_go))
-        await self._crew.look()
+        if self._crew_looks is None:  # Beside this, which must not wait for anything but the session.
+            self._crew_looks = asyncio.get_running_loop().create_task(self._let_crew_look())
+
+    async def _let_crew_look(self) -> None:
+        try:
+            await self._crew.look()
+        except StoreUnavailable as error:
+            _log.debug("Nothing was looked for: %s", error)
+        except StoreUnusable as error:
+            self._on_failure(error)
+        except Exception:
+            _log.exception("A bug in what a node looks for")
+        finally:
+            self._crew_looks = None
 
     # -- letting go ------------------------------------------------------------------------------------------------
 

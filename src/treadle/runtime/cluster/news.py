@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from msgspec import Struct
 
 from treadle.store.cluster_contract import Notice
-from treadle.store.contract import StoreUnavailable
+from treadle.store.contract import StoreUnavailable, StoreUnusable
 
 _log = logging.getLogger(__name__)
 
@@ -66,5 +66,7 @@ async def _quietly(work: Awaitable[None]) -> None:
         await work
     except StoreUnavailable:
         return  # The session is gone; after the next one has begun, everything counts as changed.
+    except StoreUnusable:
+        return  # The node stops: whatever looks at the database next says so.
     except Exception:
         _log.exception("A bug in what follows a change by another node")

@@ -302,5 +302,5 @@ def _taken(request_id: int, task: TakenTask) -> Answering:
 async def _quietly(telling: Coroutine[Any, Any, None]) -> None:
     try:
         await telling
-    except StoreUnavailable:
+    except (StoreUnavailable, StoreUnusable):
         return  # Notices may be lost.
