@@ -72,6 +72,11 @@ class Runtime(Shell):
         """Whether executions that were in flight when the server ended are still being loaded."""
         return self._recoveries > 0
 
+    @property
+    def shards(self) -> int | None:
+        """Of a node: how many shards it holds. None: it has its database for itself."""
+        return None
+
     # -- what callers ask ------------------------------------------------------------------------------------
 
     async def start_execution(

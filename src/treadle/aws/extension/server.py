@@ -19,6 +19,8 @@ async def ready(call: Call) -> Answer:
     store = call.backend.store
     if store.full:
         raise StoreUnavailable("The disk of the server is full.")
+    if call.backend.runtime.shards == 0:
+        raise StoreUnavailable("This node holds no shard: it cannot start executions.")
     await store.executions_open()
     return json_answer({"status": "ready"})
 
@@ -35,6 +37,7 @@ async def info(call: Call) -> Answer:
             "authentication": "required" if backend.authentication.required else "off",
             "storage": backend.storage(),
             "recovering": backend.runtime.recovering,
+            **({} if backend.runtime.shards is None else {"shards": backend.runtime.shards}),
             "counts": {
                 "stateMachines": await backend.store.machine_count("arn:"),
                 "activities": await backend.store.activity_count("arn:"),

@@ -112,6 +112,10 @@ class Node(Runtime):
         await self._inbox.close()
         await super().close()
 
+    @property
+    def shards(self) -> int:
+        return len(self._membership.held)
+
     # -- what callers ask ------------------------------------------------------------------------------------------
 
     async def stop_execution(self, row: ExecutionRow, *, error: str | None, cause: str | None) -> int:
