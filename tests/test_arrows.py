@@ -13,7 +13,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "treadle"
 LAYERS = [
     ["__main__"],
     ["cli"],
-    ["app", "composition", "config", "listening", "nodes", "short_way"],
+    ["app", "composition", "config", "listening", "nodes", "plan", "short_way"],
     ["aws"],
     ["runtime"],
     ["datasets"],

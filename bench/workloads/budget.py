@@ -25,10 +25,11 @@ from bench.rig import Rig
 from bench.wire import ACCOUNT, REGION, request
 from bench.workloads.engine import compiled, run
 from treadle.aws.messages import Request
-from treadle.composition import House, Plan, compose
+from treadle.composition import House, compose
 from treadle.config import load
 from treadle.document import Document
 from treadle.limits import DEFAULT_LIMITS
+from treadle.plan import Plan
 
 _CLIENTS = 64
 _STATES = 5

@@ -14,10 +14,11 @@ from contextlib import AsyncExitStack
 
 from treadle.aws import administrator
 from treadle.aws.administrator import Endpoint
-from treadle.composition import Plan, compose
+from treadle.composition import compose
 from treadle.config import Settings
 from treadle.functions.logs import LogSink
 from treadle.listening import Server, ServerError, listening, open_as_many_files_as_allowed, tls_of, url_of
+from treadle.plan import Plan
 from treadle.store.contract import StoreUnavailable, StoreUnusable
 
 LOOPBACK = "127.0.0.1"

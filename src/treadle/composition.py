@@ -7,11 +7,8 @@ there. A part that has something to clear away although its start failed is left
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Callable
 from functools import cache
-from pathlib import Path
-from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -45,17 +42,16 @@ from treadle.deliveries.queue import Deliveries
 from treadle.deliveries.targets import Targets
 from treadle.functions.created import CreatedFunctions
 from treadle.functions.local import LocalFunctions
-from treadle.functions.logs import LogSink
 from treadle.functions.options import FunctionOptions
 from treadle.functions.runtimes import Runtimes
 from treadle.jobs.options import JobOptions
 from treadle.jobs.rules import JobsFileError
-from treadle.limits import Limits
 from treadle.listening import ServerError
 from treadle.neighbours.directory import Neighbours
 from treadle.neighbours.moto.emulator import Moto, MotoOptions
 from treadle.neighbours.web import Web
 from treadle.nodes import Shared, share
+from treadle.plan import Plan
 from treadle.runtime.cluster.node import Node
 from treadle.runtime.retention import Retention
 from treadle.runtime.runtime import Runtime
@@ -80,44 +76,6 @@ _OPEN_DOOR = (
     "nobody would be asked for credentials, and whoever reaches {} could run your functions. Make an access key "
     "(treadle keys create), or listen on 127.0.0.1, or say --insecure-listen if the network around it is closed"
 )
-
-
-class Plan(Struct, frozen=True, kw_only=True):
-    """What is settled before anything is built."""
-
-    settings: Settings
-    url: str
-    """Where clients reach the server."""
-    local_url: str
-    """Where its own functions, jobs and commands do: on this machine, without TLS."""
-    sinks: Sequence[LogSink]
-    """Where the output of functions goes besides the files and CloudWatch Logs."""
-    parts: AsyncExitStack
-    """What is to happen when the server stops."""
-    on_failure: Callable[[Exception], None]
-    """Called with what the server cannot go on with."""
-
-    @property
-    def limits(self) -> Limits:
-        return self.settings.limits
-
-    @property
-    def data(self) -> Path:
-        return self.settings.data_dir.absolute()
-
-    @property
-    def own_host(self) -> str:
-        return urlsplit(self.local_url).netloc
-
-    def elsewhere(self) -> dict[str, str]:
-        """The endpoints of the settings, by service. Whoever has set such a variable for clients of this server, and
-        starts it in the same shell, means no circle."""
-        return {service: url for service, url in self.settings.endpoints.items() if not self._is_own(url)}
-
-    def _is_own(self, url: str) -> bool:
-        theirs, ours = urlsplit(url), urlsplit(self.url)
-        host = theirs.hostname or ""
-        return theirs.port == ours.port and (host == ours.hostname or is_loopback(host))
 
 
 class House(Struct, frozen=True):
