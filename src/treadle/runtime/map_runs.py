@@ -25,6 +25,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Coroutine
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
@@ -122,7 +123,7 @@ class MapRuns:
 
     def _begin_run(self, run: Run) -> None:
         self._runs[run.row.arn] = run
-        self._spawn(run, self._open(run))
+        self._spawn(run, partial(self._open, run))
 
     def cancel(self, execution_id: int, attempt: int) -> bool:
         """The parent does not wait for it any more: stop it. False: there is no such run."""
@@ -133,7 +134,7 @@ class MapRuns:
             run.given_up = True
             run.report = None
             if self._queue.withdraw(run) and self._queue.enter(run):
-                self._spawn(run, self._work(run))
+                self._spawn(run, partial(self._work, run))
             self._stop(run, "ABORTED")
         return True
 
@@ -157,7 +158,7 @@ class MapRuns:
                 run = Run(row)
                 run.given_up = True
                 self._runs[row.arn] = run
-                self._spawn(run, self._open(run))
+                self._spawn(run, partial(self._open, run))
 
     def pause(self, shard: int) -> None:
         """Begin no child of the runs in this shard any more."""
@@ -317,7 +318,7 @@ class MapRuns:
             return
         if run.transfer is None:
             run.phase = Phase.ENDED
-            self._transfer(run, self._end(run))
+            self._transfer(run, partial(self._end, run))
 
     def _begin_some(self, run: Run) -> None:
         most = self._limits.map_run_concurrency
@@ -339,7 +340,7 @@ class MapRuns:
             if run.inputs is None or run.inputs.complete:
                 run.exhausted = True
             elif run.transfer is None:
-                self._transfer(run, self._read(run, run.inputs))
+                self._transfer(run, partial(self._read, run, run.inputs))
             return None
         number = run.next
         run.next += 1
@@ -362,7 +363,7 @@ class MapRuns:
             return False
         if row is None:
             if run.transfer is None:
-                self._transfer(run, again.read(run))
+                self._transfer(run, partial(again.read, run))
             return None
         assert run.program is not None
         run.take_up(row)
@@ -375,7 +376,7 @@ class MapRuns:
             self._children.redrive(row)
         return True
 
-    def _transfer(self, run: Run, work: Coroutine[Any, Any, None]) -> None:
+    def _transfer(self, run: Run, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Read or write for a run, which then goes on; a server that stops does not wait for the end of it."""
 
         def ended(transfer: asyncio.Task[None]) -> None:
@@ -405,7 +406,7 @@ class MapRuns:
         run.status, run.error, run.cause = status, error, cause
         sleeping = [number for number, (id, _) in run.running.items() if not self._children.stop(id)]
         if sleeping:
-            self._spawn(run, self._stop_sleeping(run))
+            self._spawn(run, partial(self._stop_sleeping, run))
         self._step_soon(run)
 
     async def _stop_sleeping(self, run: Run) -> None:
@@ -459,7 +460,7 @@ class MapRuns:
             self._under_way.spawn(inputs.close())
         following = self._queue.leave(run)
         if following is not None:
-            self._spawn(following, self._work(following))
+            self._spawn(following, partial(self._work, following))
         if run.successor is not None and not self._closed:
             self._begin_run(run.successor)
 
@@ -472,15 +473,15 @@ class MapRuns:
             run.running.pop(row.child, None)
             self._bug(run, RuntimeError(f"{row.arn} was lost"))
 
-    def _spawn(self, run: Run, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _spawn(self, run: Run, work: Callable[[], Coroutine[Any, Any, None]]) -> asyncio.Task[None]:
         task = self._under_way.spawn(self._guarded(run, work))
         run.tasks.add(task)
         task.add_done_callback(run.tasks.discard)
         return task
 
-    async def _guarded(self, run: Run, work: Coroutine[Any, Any, None]) -> None:
+    async def _guarded(self, run: Run, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:
-            await work
+            await work()  # called here, as a task may be cancelled before it has begun
         except (StoreUnavailable, StoreUnusable):
             raise
         except Exception as error:
