@@ -54,3 +54,11 @@ routes AS (
     DELETE FROM alias_route WHERE machine IN (SELECT arn FROM going)
 )
 DELETE FROM machine WHERE arn IN (SELECT arn FROM going);
+
+-- name: removals
+-- As in SQLite, and each is in the hands of one node at a time.
+SELECT r.execution_id, r.revision FROM removal AS r
+WHERE NOT EXISTS (SELECT 1 FROM map_run AS m WHERE m.execution_id = r.execution_id AND m.status = 'RUNNING')
+ORDER BY r.execution_id
+LIMIT :limit
+FOR UPDATE OF r SKIP LOCKED;

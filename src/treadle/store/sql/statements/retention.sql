@@ -13,11 +13,12 @@ WHERE e.machine = a.key AND e.status = s.status AND e.map_run IS NULL AND e.list
 LIMIT :limit;
 
 -- name: removal_insert
--- Not if it was redriven since it was found.
+-- Not if it was redriven since it was found, or another node does the same.
 INSERT INTO removal (execution_id, revision)
 SELECT e.id, e.revision FROM execution AS e
 WHERE e.id = :id AND e.status <> 'RUNNING' AND e.listed < :before
-    AND NOT EXISTS (SELECT 1 FROM map_run AS m WHERE m.execution_id = e.id AND m.status = 'RUNNING');
+    AND NOT EXISTS (SELECT 1 FROM map_run AS m WHERE m.execution_id = e.id AND m.status = 'RUNNING')
+ON CONFLICT DO NOTHING;
 
 -- name: removal_insert_child
 INSERT INTO removal (execution_id, revision) SELECT id, revision FROM execution WHERE id = :id;
