@@ -33,7 +33,7 @@ async def remove(store: PostgresStore) -> None:
         for number in ids:
             await store.executions_remove([number], BEFORE)
     while await store.remains_remove(20):
-        await asyncio.sleep(0)
+        pass
 
 
 async def test_nothing_is_left_whoever_removes_it(nodes: Sequence[PostgresStore], url: str) -> None:
