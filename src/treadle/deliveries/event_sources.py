@@ -14,7 +14,6 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from typing import Protocol
 
 import msgspec
 from msgspec import Struct
@@ -23,6 +22,7 @@ from treadle.clock import Clock
 from treadle.deliveries.queue_events import compile_filter
 from treadle.deliveries.queue_source import MESSAGES_AT_ONCE, Queue, QueueReader
 from treadle.deliveries.source import Assignment, Invoker, SourceSettings
+from treadle.deliveries.source_reader import SourceReader
 from treadle.deliveries.stream_batches import Post, Surroundings
 from treadle.deliveries.stream_source import StreamReader
 from treadle.deliveries.table_stream import StreamGone, TableStream
@@ -47,29 +47,10 @@ class SourceUnusable(Exception):
     """A source cannot be read, or not by such a mapping. The message says why."""
 
 
-class Reader(Protocol):
-    """What brings the records of a source to a function."""
-
-    assignment: Assignment
-    looked: asyncio.Event
-    """Set when it misses nothing any more, or knows why it cannot read."""
-
-    @property
-    def problem(self) -> str | None:
-        """Why nothing is delivered now."""
-        ...
-
-    async def run(self) -> None: ...
-
-    def stop(self) -> None: ...
-
-    def go_on(self) -> None: ...
-
-
 class Source(Struct, frozen=True):
     """A kind of source."""
 
-    open: Callable[[EventSources, EventSourceMapping, Assignment], Reader]
+    open: Callable[[EventSources, EventSourceMapping, Assignment], SourceReader]
     """The reader for a mapping."""
     is_one: Callable[[str], bool]
     """Whether the resource of an ARN of the service can be read."""
@@ -104,7 +85,7 @@ class _Following(Struct):
     """A mapping at work."""
 
     source_arn: str
-    reader: Reader
+    reader: SourceReader
     task: asyncio.Task[None]
     stopping: bool = False
 
@@ -234,7 +215,7 @@ class EventSources:
 # -- queues ------------------------------------------------------------------------------------------------
 
 
-def _open_queue(sources: EventSources, mapping: EventSourceMapping, assignment: Assignment) -> Reader:
+def _open_queue(sources: EventSources, mapping: EventSourceMapping, assignment: Assignment) -> SourceReader:
     queue = Queue(mapping.source_arn, sources.services)
     return QueueReader(queue, assignment, sources.functions, sources.limits, lambda: sources.crowded)
 
@@ -268,7 +249,7 @@ async def _check_queue(sources: EventSources, arn: str, settings: SourceSettings
 # -- streams -----------------------------------------------------------------------------------------------
 
 
-def _open_stream(sources: EventSources, mapping: EventSourceMapping, assignment: Assignment) -> Reader:
+def _open_stream(sources: EventSources, mapping: EventSourceMapping, assignment: Assignment) -> SourceReader:
     around = Surroundings(sources.functions, sources.post, sources.clock, sources.limits)
     return StreamReader(
         lambda arn: TableStream(arn, sources.services),

@@ -29,14 +29,15 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
 from msgspec import Struct
 
 from treadle.deliveries.queue_events import failed_items, record_of
-from treadle.deliveries.source import EVENT, FIRST_PAUSE_SECONDS, Assignment, Invoker, Troubles
+from treadle.deliveries.source import EVENT, FIRST_PAUSE_SECONDS, Assignment, Invoker, SourceTrouble, Troubles
+from treadle.deliveries.source_reader import SourceReader
 from treadle.deliveries.targets import Arn
 from treadle.document import encode
 from treadle.functions.contract import FunctionNotFound, FunctionThrottled
@@ -127,8 +128,8 @@ class Queue:
         return answered.members
 
 
-class QueueReader:
-    """Brings the messages of a queue to a function, from `run` until `stop`."""
+class QueueReader(SourceReader):
+    """Brings the messages of a queue to a function."""
 
     def __init__(
         self,
@@ -139,102 +140,35 @@ class QueueReader:
         briefly: Callable[[], bool] = lambda: False,
     ) -> None:
         """`briefly`: whether polls must not wait, because too many of them would."""
-        self.assignment = assignment
-        """It may be replaced at any time: the next batch goes by it."""
-        self.problem: str | None = None
-        """Why nothing is delivered now."""
-        self.looked = asyncio.Event()
-        """A queue keeps its messages: there is nothing to miss."""
-        self.looked.set()
+        super().__init__(queue.arn.text, assignment, limits)
+        self.looked.set()  # a queue keeps its messages: there is nothing to miss
         self._queue = queue
         self._functions = functions
-        self._limits = limits
         self._briefly = briefly
-        self._stopped = False
-        self._woken = asyncio.Event()
-        """Something has happened that a pause must not outlast."""
-        self._batches: set[asyncio.Task[None]] = set()
         self._busy: set[str] = set()
         """Message groups of which a batch is under way."""
-        self._troubles = 0
-        """How many times in a row something was in the way."""
         self._idle = 0
         """How many brief polls in a row gave nothing."""
 
-    def stop(self) -> None:
-        """Take no more messages; `run` returns when the poll and the batches under way have ended."""
-        self._stopped = True
-        self._woken.set()
-
-    def go_on(self) -> None:
-        """Forget a `stop`, if `run` has not returned yet."""
-        self._stopped = False
-
-    async def run(self) -> None:
-        """Cancelling this drops the batches under way: their messages come again."""
-        try:
-            while True:
-                while not self._stopped:
-                    await self._read_or_pause()
-                if self._batches:
-                    await asyncio.wait(self._batches)
-                if self._stopped:  # still
-                    return
-        finally:
-            for batch in self._batches:
-                batch.cancel()
-
-    async def _read_or_pause(self) -> None:
-        try:
-            await self._read_on()
-        except Troubles as error:
-            await self._trouble(str(error))
-        except Exception as bug:
-            # An answer of an endpoint that makes no sense may do that: a mapping must not end of it unseen.
-            _log.exception("event source %s could not be read", self._queue.arn.text)
-            await self._trouble(f"Treadle has a bug: {bug!r}")
-
-    async def _read_on(self) -> None:
-        """Receive a batch, when there is room for one, and begin it. Raises what `Troubles` lists."""
+    async def _look(self) -> float | None:
+        """Receive a batch, when there is room for one, and begin it."""
         most = self.assignment.settings.concurrency or self._limits.event_source_concurrency
-        while len(self._batches) >= most:
-            await asyncio.wait(self._batches, return_when=asyncio.FIRST_COMPLETED)
+        while len(self._tasks) >= most:
+            await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
         if not await self._functions.exists(self.assignment.function_arn):
-            await self._trouble(f"Function not found: {self.assignment.function_arn}")
-            return
+            raise SourceTrouble(f"Function not found: {self.assignment.function_arn}")
         messages = await self._collect()
-        self.problem, self._troubles = None, 0
-        if not messages:
-            return
-        if self._stopped:
+        if messages and self._stopped:
             for part in _tens(messages):
                 await self._queue.give_back([message.receipt for message in part])
-            return
-        batch = asyncio.create_task(self._deliver(messages))
-        self._batches.add(batch)
-        batch.add_done_callback(self._ended)
+        elif messages:
+            self._begin(self._deliver(messages), "a batch").add_done_callback(self._batch_ended)
+        return None
 
-    async def _trouble(self, problem: str) -> None:
-        """Say what is in the way, once, and wait, each time in a row for longer."""
-        if problem != self.problem:
-            _log.warning("event source %s: %s", self._queue.arn.text, problem)
-        self.problem = problem
-        await self._pause(min(2**self._troubles * FIRST_PAUSE_SECONDS, self._limits.event_source_pause_seconds))
-        self._troubles = min(self._troubles + 1, 30)
-
-    async def _pause(self, seconds: float) -> None:
-        self._woken.clear()
-        if not self._stopped:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), seconds)
-
-    def _ended(self, batch: asyncio.Task[None]) -> None:
-        self._batches.discard(batch)
+    def _batch_ended(self, batch: asyncio.Task[None]) -> None:
         if self._queue.fifo:  # its groups are free
             self._idle = 0
             self._woken.set()
-        if not batch.cancelled() and (bug := batch.exception()) is not None:
-            _log.error("event source %s: a batch could not be delivered", self._queue.arn.text, exc_info=bug)
 
     # -- receiving -----------------------------------------------------------------------------------------
 

@@ -21,6 +21,10 @@ Troubles = (ServiceFault, NeighbourUnavailable, UnknownNeighbour)
 """What a call of a source's service raises."""
 
 
+class SourceTrouble(Exception):
+    """Something else is in the way. The message says what."""
+
+
 class SourceSettings(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the store keeps as the settings of a mapping."""
 

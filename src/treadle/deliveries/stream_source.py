@@ -31,6 +31,7 @@ import msgspec
 from msgspec import Struct
 
 from treadle.deliveries.source import FIRST_PAUSE_SECONDS, Assignment, Troubles
+from treadle.deliveries.source_reader import SourceReader
 from treadle.deliveries.stream_batches import Shardwork, Surroundings
 from treadle.deliveries.table_stream import (
     RECORDS_AT_ONCE,
@@ -61,8 +62,8 @@ class Standing(Struct):
     shards: dict[str, Position]
 
 
-class StreamReader:
-    """Brings the records of a stream to a function, from `run` until `stop`."""
+class StreamReader(SourceReader):
+    """Brings the records of a stream to a function."""
 
     def __init__(
         self,
@@ -74,12 +75,8 @@ class StreamReader:
         is_taken: Callable[[str], bool],
     ) -> None:
         """`is_taken`: whether another mapping brings the records of that stream to the same function."""
-        self.assignment = assignment
-        """It may be replaced at any time: the next attempt goes by it."""
-        self.looked = asyncio.Event()
-        """It has looked at the stream, or knows why it cannot: from now on it misses nothing."""
+        super().__init__(source_arn, assignment, around.limits)
         self._open_stream = open_stream
-        self._source_arn = source_arn
         self._stream = open_stream(source_arn)
         self._positions = positions
         self._around = around
@@ -88,81 +85,22 @@ class StreamReader:
         self._latest: dict[str, str] = {}
         """Iterators of the first look, by shard."""
         self._readers: dict[str, _ShardReader] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._stopped = False
-        self._woken = asyncio.Event()
-        """Something has happened that a pause must not outlast."""
-        self._problem: str | None = None
-        """What is in the way of the stream as a whole."""
-        self._troubles = 0
-        """How many times in a row something was."""
 
     @property
     def problem(self) -> str | None:
-        """Why nothing is delivered now, of the stream or of one of its shards."""
-        return self._problem or next((reader.problem for reader in self._readers.values() if reader.problem), None)
+        """Of the stream or of one of its shards."""
+        return super().problem or next((reader.problem for reader in self._readers.values() if reader.problem), None)
 
     def stop(self) -> None:
-        """Take no more records; `run` returns when the batches under way have ended. What has failed is not tried
-        again: the position stays before it."""
-        self._stopped = True
-        self._woken.set()
+        """What has failed is not tried again: the position stays before it."""
+        super().stop()
         for reader in self._readers.values():
             reader.stop()
 
-    def go_on(self) -> None:
-        """Forget a `stop`, if `run` has not returned yet."""
-        self._stopped = False
-
-    async def run(self) -> None:
-        """Cancelling this drops the batches under way: their records come again."""
-        try:
-            while True:
-                while not self._stopped:
-                    await self._look_or_pause()
-                if self._tasks:
-                    await asyncio.wait(self._tasks)
-                if self._stopped:  # still
-                    return
-        finally:
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _look_or_pause(self) -> None:
-        try:
-            await self._look()
-        except (*Troubles, StreamGone) as error:
-            await self._trouble(str(error))
-        except Exception as bug:
-            # An answer of an endpoint that makes no sense may do that: a mapping must not end of it unseen.
-            _log.exception("event source %s could not be read", self._source_arn)
-            await self._trouble(f"Treadle has a bug: {bug!r}")
-        else:
-            self._problem, self._troubles = None, 0
-            self.looked.set()
-            await self._pause(self._around.limits.event_source_pause_seconds)
-
-    async def _trouble(self, problem: str) -> None:
-        """Say what is in the way, once, and wait, each time in a row for longer."""
-        if problem != self._problem:
-            _log.warning("event source %s: %s", self._source_arn, problem)
-        self._problem = problem
-        self.looked.set()
-        longest = self._around.limits.event_source_pause_seconds
-        await self._pause(min(2**self._troubles * FIRST_PAUSE_SECONDS, longest))
-        self._troubles = min(self._troubles + 1, 30)
-
-    async def _pause(self, seconds: float) -> None:
-        if not self._stopped:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), seconds)
-        self._woken.clear()
-
     # -- the stream and its shards -------------------------------------------------------------------------
 
-    async def _look(self) -> None:
-        """See which shards there are, and read those whose turn it is. Raises what `Troubles` lists, StreamGone."""
+    async def _look(self) -> float | None:
+        """See which shards there are, and read those whose turn it is."""
         standing = await self._known()
         try:
             if self._is_superseded():
@@ -170,9 +108,9 @@ class StreamReader:
             shards = await self._stream.shards()
         except StreamGone:
             await self._move_on()
-            return
+            return None
         if standing is None:
-            standing = await self._begin(shards)
+            standing = await self._first(shards)
         there = {shard.id for shard in shards}
         standing.shards = {id: position for id, position in standing.shards.items() if id in there}
         for shard in shards:
@@ -180,6 +118,7 @@ class StreamReader:
             parent = standing.shards.get(shard.parent or "")
             if shard.id not in self._readers and not position.ended and (parent is None or parent.ended):
                 self._read(shard.id, position)
+        return self._limits.event_source_pause_seconds
 
     async def _known(self) -> Standing | None:
         if self._standing is None and (text := await self._positions.get()) is not None:
@@ -187,7 +126,7 @@ class StreamReader:
             self._stream = self._open_stream(self._standing.stream)
         return self._standing
 
-    async def _begin(self, shards: list[Shard]) -> Standing:
+    async def _first(self, shards: list[Shard]) -> Standing:
         standing = Standing(self._stream.arn.text, {})
         if self.assignment.settings.starting_position == "LATEST":
             since = self._around.clock.now() // 1_000 * 1_000
@@ -213,7 +152,6 @@ class StreamReader:
         self._stream = self._open_stream(successor)
         self._latest.clear()
         await self._keep(Standing(successor, {}))
-        self._woken.set()
 
     def _is_superseded(self) -> bool:
         """Whether the stream that came in place of the mapping's own has got a mapping."""
@@ -226,16 +164,11 @@ class StreamReader:
     def _read(self, shard: str, position: Position) -> None:
         reader = _ShardReader(self, self._stream, shard, position, self._latest.pop(shard, None))
         self._readers[shard] = reader
-        task = asyncio.create_task(reader.run())
-        self._tasks.add(task)
-        task.add_done_callback(lambda done: self._ended(shard, done))
+        self._begin(reader.run(), f"shard {shard}").add_done_callback(lambda task: self._ended(shard))
 
-    def _ended(self, shard: str, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+    def _ended(self, shard: str) -> None:
         self._readers.pop(shard, None)
         self._woken.set()
-        if not task.cancelled() and (bug := task.exception()) is not None:
-            _log.error("event source %s: shard %s could not be read", self._source_arn, shard, exc_info=bug)
 
     # -- what the readers of shards need -------------------------------------------------------------------
 

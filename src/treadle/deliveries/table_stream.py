@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from msgspec import Struct
 
+from treadle.deliveries.source import SourceTrouble
 from treadle.deliveries.targets import Arn
 from treadle.document import encode
 from treadle.neighbours.contract import NeighbourUnavailable
@@ -28,7 +29,7 @@ _TRIMMED = "TrimmedDataAccessException"
 _EXPIRED = "ExpiredIteratorException"
 
 
-class StreamGone(Exception):
+class StreamGone(SourceTrouble):
     """There is no such stream. The message says which."""
 
 
