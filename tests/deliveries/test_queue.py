@@ -64,6 +64,9 @@ def performer() -> Performer:
     return Performer()
 
 
+NEVER_AGAIN = {"delivery_pause_milliseconds": 10**9, "delivery_pause_longest_milliseconds": 10**9}
+
+
 class Watched(Deliveries):
     """Tells when a lane has ended, because nothing waits for its target any more."""
 
@@ -74,9 +77,11 @@ class Watched(Deliveries):
         self.ended.put_nowait(target)
 
 
-def queue(store: SqliteStore, performer: Performer, **limits: Any) -> Watched:
+async def queue(store: SqliteStore, performer: Performer, **limits: Any) -> Watched:
+    """One that makes attempts."""
     made = Watched(store, performer, SystemClock(), replace(LIMITS, **limits))
     made.ended = asyncio.Queue()
+    await made.start()
     return made
 
 
@@ -86,8 +91,7 @@ async def emptied(deliveries: Watched) -> None:
 
 
 async def test_delivered_once(store: SqliteStore, performer: Performer) -> None:
-    deliveries = queue(store, performer)
-    await deliveries.start()
+    deliveries = await queue(store, performer)
     await deliveries.post(PAY, message("1"))
     assert await performer.bodies(1) == ["1"]
     await emptied(deliveries)
@@ -99,14 +103,14 @@ async def test_delivered_once(store: SqliteStore, performer: Performer) -> None:
 
 
 async def test_what_is_no_target(store: SqliteStore, performer: Performer) -> None:
-    deliveries = queue(store, performer)
+    deliveries = await queue(store, performer)
     with pytest.raises(Undeliverable):
         await deliveries.post("arn:aws:dynamodb:eu-west-1:123456789012:table/orders", message())
     assert await deliveries.store.delivery_count() == 0
 
 
 async def test_what_follows_is_delivered(store: SqliteStore, performer: Performer) -> None:
-    deliveries = queue(store, performer)
+    deliveries = await queue(store, performer)
     performer.outcomes.append(lambda _: Done([delivery_of(QUEUE, message("record"), 0)]))
     await deliveries.post(PAY, message("event"))
     assert await performer.bodies(2) == ["event", "record"]
@@ -115,7 +119,7 @@ async def test_what_follows_is_delivered(store: SqliteStore, performer: Performe
 
 
 async def test_attempts_are_counted(store: SqliteStore, performer: Performer) -> None:
-    deliveries = queue(store, performer)
+    deliveries = await queue(store, performer)
     performer.outcomes.extend([lambda delivery: Again(delivery.due + 1)] * 2)
     await deliveries.post(PAY, message())
     attempts = [await performer.attempts.get() for _ in range(3)]
@@ -127,7 +131,7 @@ async def test_attempts_are_counted(store: SqliteStore, performer: Performer) ->
 
 async def test_a_new_server_goes_on(store: SqliteStore, performer: Performer) -> None:
     performer.hold = asyncio.Event()
-    first = queue(store, performer, deliveries_at_once_each=1)
+    first = await queue(store, performer, deliveries_at_once_each=1)
     for body in ("under way", "waiting"):
         await first.post(PAY, message(body))
     assert await performer.bodies(1) == ["under way"]
@@ -135,8 +139,7 @@ async def test_a_new_server_goes_on(store: SqliteStore, performer: Performer) ->
     assert performer.running == 0
     await first.post(SHIP, message("taken while it closes"))
     performer.hold = None
-    second = queue(store, performer)
-    await second.start()
+    second = await queue(store, performer)
     assert sorted(await performer.bodies(3)) == ["taken while it closes", "under way", "waiting"]
     await emptied(second)
     await second.close()
@@ -146,8 +149,7 @@ async def test_what_is_at_work_at_once_is_bounded(store: SqliteStore, performer:
     for number in range(60):
         await store.delivery_add(delivery_of(f"{PAY}:{number % 6}", message(str(number)), 0))
     performer.hold = asyncio.Event()
-    deliveries = queue(store, performer, deliveries_at_once=4, deliveries_at_once_each=3)
-    await deliveries.start()
+    deliveries = await queue(store, performer, deliveries_at_once=4, deliveries_at_once_each=3)
     bodies = await performer.bodies(4)
     performer.hold.set()
     bodies += await performer.bodies(56)
@@ -159,7 +161,7 @@ async def test_what_is_at_work_at_once_is_bounded(store: SqliteStore, performer:
 
 async def test_one_target_has_its_share(store: SqliteStore, performer: Performer) -> None:
     performer.hold = asyncio.Event()
-    deliveries = queue(store, performer, deliveries_at_once=5, deliveries_at_once_each=3)
+    deliveries = await queue(store, performer, deliveries_at_once=5, deliveries_at_once_each=3)
     for body in "abcde":
         await deliveries.post(PAY, message(body))
     assert await performer.bodies(3) == ["a", "b", "c"]
@@ -172,7 +174,7 @@ async def test_one_target_has_its_share(store: SqliteStore, performer: Performer
 
 
 async def test_a_target_that_refuses_holds_up_itself(store: SqliteStore, performer: Performer) -> None:
-    deliveries = queue(store, performer, delivery_pause_milliseconds=10**9, delivery_pause_longest_milliseconds=10**9)
+    deliveries = await queue(store, performer, **NEVER_AGAIN)
     performer.outcomes.append(lambda _: Later(LATE))
     await deliveries.post(PAY, message("refused"))
     assert await performer.bodies(1) == ["refused"]
@@ -185,7 +187,7 @@ async def test_a_target_that_refuses_holds_up_itself(store: SqliteStore, perform
 
 
 async def test_a_target_that_takes_again(store: SqliteStore, performer: Performer) -> None:
-    deliveries = queue(store, performer)
+    deliveries = await queue(store, performer)
     performer.outcomes.extend([lambda _: Later(LATE)] * 5)
     await deliveries.post(PAY, message())
     attempts = [await performer.attempts.get() for _ in range(6)]
@@ -196,7 +198,7 @@ async def test_a_target_that_takes_again(store: SqliteStore, performer: Performe
 
 async def test_a_message_that_gets_too_old_is_looked_at(store: SqliteStore, performer: Performer) -> None:
     """However long the pause is."""
-    deliveries = queue(store, performer, delivery_pause_milliseconds=10**9, delivery_pause_longest_milliseconds=10**9)
+    deliveries = await queue(store, performer, **NEVER_AGAIN)
     performer.outcomes.append(lambda delivery: Later(delivery.accepted + 1))
     await deliveries.post(PAY, message())
     await performer.bodies(2)
@@ -206,7 +208,7 @@ async def test_a_message_that_gets_too_old_is_looked_at(store: SqliteStore, perf
 
 async def test_a_target_that_takes_one_at_a_time(store: SqliteStore, performer: Performer) -> None:
     performer.room = 1
-    deliveries = queue(store, performer)
+    deliveries = await queue(store, performer)
     for number in range(30):
         await deliveries.post(PAY, message(str(number)))
     assert Counter(await performer.bodies(30)) == Counter(map(str, range(30)))
@@ -221,7 +223,7 @@ async def test_a_bug_holds_up_nothing(
     def fail(delivery: Delivery) -> Outcome:
         raise ZeroDivisionError
 
-    deliveries = queue(store, performer, deliveries_at_once_each=1)
+    deliveries = await queue(store, performer, deliveries_at_once_each=1)
     performer.outcomes.append(fail)
     with caplog.at_level(logging.ERROR):
         for body in ("a", "b"):
