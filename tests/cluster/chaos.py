@@ -24,7 +24,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from tests.acceptance.server import NoAnswer, Refused
-from tests.cluster.nodes import AGAIN, ARN, Cluster, NodeProcess, problems_of, until
+from tests.cluster.nodes import AGAIN, ARN, FUNCTION, Cluster, NodeProcess, problems_of, until
 
 _WORKERS = 6
 _CLIENTS = 6
@@ -75,6 +75,11 @@ def _machines(activity: str, child: str) -> dict[str, dict[str, Any]]:
                 "OutputPath": "$.Output",
                 "End": True,
             }
+        },
+        "calls": {
+            "F": {"Type": "Task", "Resource": FUNCTION, "Next": "W"},
+            "W": {"Type": "Wait", "Seconds": 1, "Next": "G"},
+            "G": {"Type": "Task", "Resource": FUNCTION, "End": True},
         },
         "mapped": {
             "S": {"Type": "Pass", "Parameters": {"n.$": "$.n", "items": [0, 1, 2, 3, 4, 5]}, "Next": "M"},

@@ -21,6 +21,8 @@ from tests.postgres import PostgresServer
 
 DEADLINE_SECONDS = 180
 ARN = f"arn:aws:states:{REGION}:{ACCOUNT}"
+FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:echo"
+_ECHO = "def handler(event, context):\n    return event\n"
 AGAIN = frozenset({"ServiceUnavailable", "ThrottlingException", "InternalFailure"})
 """Refusals after which a client asks again. (InternalFailure is looked at in the logs.)"""
 
@@ -31,6 +33,7 @@ class NodeProcess:
     def __init__(self, folder: Path, number: int, postgres: PostgresServer, database: str, *variables: str) -> None:
         self.folder = folder / f"node{number}"
         (self.folder / "functions").mkdir(parents=True)
+        (self.folder / "functions" / "echo.py").write_text(_ECHO)
         self.number = number
         self.proxy = Proxy(postgres.port)
         self.url = ""
