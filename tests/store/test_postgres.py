@@ -134,6 +134,24 @@ async def test_databases_that_cannot_be_used(server: PostgresServer, empty_url: 
     assert "cannot be made" in await refusal(empty_url.replace("treadle@", "nobody@"))
 
 
+async def test_who_is_given_the_schema_needs_nothing_else(server: PostgresServer, empty_url: str) -> None:
+    server.execute(
+        "DROP ROLE IF EXISTS guest; CREATE ROLE guest LOGIN; CREATE SCHEMA treadle AUTHORIZATION guest", "empty"
+    )
+    store = PostgresStore(empty_url.replace("treadle@", "guest@"))
+    await store.open()
+    await store.machine_create(machine("orders"), {})
+    await store.close()
+
+
+async def test_the_first_of_several_hosts_that_writes(server: PostgresServer, empty_url: str) -> None:
+    hosts = empty_url.replace("127.0.0.1:", "127.0.0.1:1,127.0.0.1:") + "?target_session_attrs=read-write"
+    store = PostgresStore(hosts)
+    await store.open()
+    assert await store.executions_open() == 0
+    await store.close()
+
+
 async def test_a_server_that_is_not_there() -> None:
     refused = await refusal("postgresql://me:secret@127.0.0.1:1/orders")
     assert "the PostgreSQL database orders at 127.0.0.1:1 cannot be used at the moment" in refused
@@ -258,6 +276,42 @@ async def test_lost_session_refuses_what_waits_and_what_comes(store: Store, serv
     journal = await store.journal(run.id)
     assert len(journal) > acknowledged
     assert journal == [entry(n, n) for n in range(1, len(journal) + 1)]
+
+
+async def test_trouble_of_the_server_ends_the_session(server: PostgresServer, empty_url: str) -> None:
+    reasons: list[Exception] = []
+    store = PostgresStore(empty_url)
+    await store.connect()
+    await store.begin(reasons.append)
+    await store.take(range(2))
+    await store.machine_create(machine("orders"), {})
+    run = execution(store, "orders")
+    server.execute(_DISK_FULL, "empty")
+    answers = await asyncio.gather(
+        *(store.commit([created(each)]) for each in (run, execution(store, "orders"))), return_exceptions=True
+    )
+    for answer in answers:
+        assert isinstance(answer, StoreUnavailable)
+        assert "No space left on device" in str(answer)
+    assert [str(reason) for reason in reasons] == [str(answers[0])]
+    with pytest.raises(StoreUnavailable):
+        await store.machine_delete(ARN + "orders")
+    server.execute("DROP TRIGGER disk_is_full ON treadle.execution", "empty")
+    await store.begin(reasons.append)
+    await store.take(range(2))
+    await store.commit([created(run)])
+    assert await store.execution_get(run.arn) == run
+    await store.close()
+
+
+_DISK_FULL = """
+CREATE FUNCTION disk_is_full() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = '53100', MESSAGE = 'could not extend file: No space left on device';
+END
+$$;
+CREATE TRIGGER disk_is_full BEFORE INSERT ON treadle.execution EXECUTE FUNCTION disk_is_full();
+"""
 
 
 async def test_readers_come_back_after_the_server_has_crashed(url: str) -> None:

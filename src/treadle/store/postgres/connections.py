@@ -119,7 +119,10 @@ class Connections(SqlStore):
         return self._writer
 
     async def _connect_reader(self, *_: object, **__: object) -> asyncpg.Connection:
-        return await self._address.connect("reader", default_transaction_read_only="on")
+        connection = await self._address.connect("reader")
+        # Not as it connects: a URL may ask for a server that takes writes, and such a session would not look like one.
+        await connection.execute("SET default_transaction_read_only = on")
+        return connection
 
 
 async def _leave_as_it_is(connection: object) -> None:

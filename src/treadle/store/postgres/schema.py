@@ -37,8 +37,9 @@ async def bring_up_to_date(connection: asyncpg.Connection, place: str, migration
                     f"{place} has schema version {version}; this Treadle knows versions up to {len(migrations)}: "
                     "it was written by a newer Treadle"
                 )
-            if version == 0:
-                await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+            if await connection.fetchval("SELECT to_regnamespace($1)::oid", SCHEMA) is None:
+                # Who may not make one can still be given one.
+                await connection.execute(f"CREATE SCHEMA {SCHEMA}")
             for script in migrations[version:]:
                 await connection.execute(script)
         except asyncpg.InsufficientPrivilegeError as error:

@@ -8,7 +8,8 @@ included. If anything fails, the round is written again, each job with a savepoi
 told so by PostgreSQL, and the round is simply written again.
 
 A round that loses its connection may or may not have been committed. All that waited fails then, and nothing more is
-taken: the connection's locks say what this node may write (see `store.py`), and they are gone.
+taken: the connection's locks say what this node may write (see `store.py`), and they are gone. Trouble of the server, a
+full disk for one, ends the connection as well: so there is one way for a node to go on, with what is on disk.
 """
 
 from __future__ import annotations
@@ -136,7 +137,7 @@ class GroupWriter:
         except Exception as error:
             await self._undo(error)
             if len(group) == 1 and not crossed(error):
-                return [translate(error, self._place)]
+                return [self._outcome(error)]
         for _ in range(_ROUNDS):
             try:
                 return await self._apart(group)
@@ -144,7 +145,7 @@ class GroupWriter:
                 await self._undo(error)
                 if not crossed(error):
                     raise
-        return [StoreUnavailable(f"{self._place}: other nodes write the same rows all the time") for _ in group]
+        raise StoreUnavailable(f"{self._place}: other nodes write the same rows all the time")
 
     async def _together(self, group: Sequence[_Waiting]) -> list[object]:
         steps = _merged(group)
@@ -167,7 +168,7 @@ class GroupWriter:
             except Exception as error:
                 if crossed(error) or self._connection.is_closed():
                     raise
-                outcomes.append(translate(error, self._place))
+                outcomes.append(self._outcome(error))
                 await self._connection.execute("ROLLBACK TO job")
         await self._connection.execute("COMMIT")
         return outcomes
@@ -177,6 +178,13 @@ class GroupWriter:
             return await work(PostgresSession(self._connection))
         await write_commits(self._connection, work)
         return None
+
+    def _outcome(self, error: Exception) -> Exception:
+        """What a job is told that failed with `error`. Raises what concerns more than that job."""
+        known = translate(error, self._place)
+        if isinstance(known, StoreUnavailable | StoreUnusable):
+            raise known from error
+        return known
 
     async def _undo(self, error: Exception) -> None:
         """Leave the transaction that `error` ended. Raises it if the connection ended with it."""
