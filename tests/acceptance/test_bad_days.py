@@ -1,5 +1,6 @@
-"""A full disk, a database that is in use, one that is damaged or gone: the server says so in one line and ends with
-status 1, and whatever it acknowledged is there when the trouble is over."""
+"""A disk that refuses writes, a database that is in use, one that is damaged or gone: the server says so in one line
+and ends with status 1, and whatever it acknowledged is there when the trouble is over. (A disk that is merely full is
+waited for: test_full_disk.py.)"""
 
 from __future__ import annotations
 
@@ -100,7 +101,7 @@ def _small_files() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES, FILE_BYTES))
 
 
-def test_full_disk(folder: Path) -> None:
+def test_disk_that_refuses_writes(folder: Path) -> None:
     with Server(folder, before_exec=_small_files) as server:
         api = server.api()
         starts = Starts(api)
