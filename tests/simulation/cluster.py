@@ -56,19 +56,23 @@ class Database:
         disk.on_change = lambda table, key: self.tell([Notice(table, key)])
 
     def begin(self, client: SimulatedCluster) -> Session:
+        self.cut(client, "the node has begun another one")
         session = Session(next(self._numbers), client)
         self.sessions.append(session)
         return session
 
-    def end(self, session: Session | None, reason: str) -> None:
+    def cut(self, client: SimulatedCluster, reason: str) -> None:
+        """End its session, whether it knows of it or not."""
+        for session in [session for session in self.sessions if session.client is client]:
+            self.end(session, reason)
+
+    def end(self, session: Session, reason: str) -> None:
         """Its shards are free; its node hears of it as soon as it can."""
-        if session is None or not session.alive:
-            return
         session.alive = session.takes_part = False
         self.sessions.remove(session)
         for shard in [shard for shard, holder in self.locks.items() if holder is session]:
             del self.locks[shard]
-        session.client.lost(reason)
+        session.client.lost(session, reason)
 
     def stop(self) -> None:
         """The database goes away, and with it all sessions."""
@@ -191,7 +195,9 @@ class NodeStore(SimulatedStore):
     async def beside_session(self, change: Callable[[], Any]) -> Any:
         """Over the connection that hears: once, at some moment."""
         await self._read(lambda: None)
-        result = change() if not self._database.down else None
+        if self._database.down:
+            raise _DOWN
+        result = change()
         await self._read(lambda: None)
         return result
 
@@ -228,8 +234,10 @@ class SimulatedCluster:
 
     # -- what the database tells -------------------------------------------------------------------------------
 
-    def lost(self, reason: str) -> None:
+    def lost(self, session: Session, reason: str) -> None:
         def hear() -> None:
+            if self.session is not session:
+                return
             self.nodes_store.session = None
             self.nodes_store.held.clear()
             self.nodes_store.retired.clear()
@@ -259,8 +267,6 @@ class SimulatedCluster:
         if self not in self._database.clients:
             self._database.clients.append(self)
         session = await self.nodes_store.beside_session(lambda: self._database.begin(self))
-        if session is None:
-            raise _DOWN
         self.nodes_store.session = session
         if not session.alive:
             raise _GONE

@@ -75,6 +75,14 @@ class Fleet:
         server = self.servers[0] if len(self.servers) == 1 else self._dice.choice(self.servers)
         return server if server is not None and server.up else None
 
+    def calm_down(self) -> None:
+        """Nothing that was to go wrong later does so any more."""
+        for server in self.servers:
+            if server is not None:
+                server.loop.fuse = None
+                server.store.on_effect = lambda number: None
+        self.disturb()
+
     def disturb(self) -> None:
         """Something has happened after which what is due may be late."""
         self._checks.undisturbed_since = self._clock.now()
@@ -130,7 +138,7 @@ class Fleet:
     def _end_session(self, server: Server) -> None:
         if self._database is not None and server.cluster is not None:
             self._journal.tell("session ends", server.number)
-            self._database.end(server.cluster.session, "cut")
+            self._database.cut(server.cluster, "cut")
             self.disturb()
 
     def _stop_database(self, seconds: float) -> None:

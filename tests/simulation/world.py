@@ -121,7 +121,7 @@ class World:
     def _calm_down(self) -> None:
         """From here on nothing goes wrong."""
         self._calm = self._services.calm = True
-        self._fleet.disturb()
+        self._fleet.calm_down()
         jumps = [event.seconds for event in self._plan.events if isinstance(event, plan.JumpClock)]
         self._until = self._scheduler.time + _PATIENCE_SECONDS - sum(jump for jump in jumps if jump < 0)
         self.tell("calm")
