@@ -67,13 +67,18 @@ class ExecutionTables(SqlStore):
         return [JournalEntry(*row) for row in rows]
 
     async def journals(self, execution_ids: Sequence[int], most_bytes: int) -> Mapping[int, Sequence[JournalEntry]]:
-        sizes: dict[int, int] = dict(await self.read("journal_sizes", execution_ids=_json(execution_ids)))
-        before = itertools.accumulate((sizes.get(number, 0) for number in execution_ids), initial=0)
-        fitting = [number for number, size in zip(execution_ids, before, strict=False) if size < most_bytes]
+        several = len(execution_ids) > 1
+        fitting = await self._fitting(execution_ids, most_bytes) if several else execution_ids
         journals: dict[int, list[JournalEntry]] = {number: [] for number in fitting}
         for number, *entry in await self.read("journals", execution_ids=_json(fitting)):
             journals[number].append(JournalEntry(*entry))
         return journals
+
+    async def _fitting(self, execution_ids: Sequence[int], most_bytes: int) -> Sequence[int]:
+        """The first of them, while those before have less than `most_bytes`."""
+        sizes: dict[int, int] = dict(await self.read("journal_sizes", execution_ids=_json(execution_ids)))
+        before = itertools.accumulate((sizes.get(number, 0) for number in execution_ids), initial=0)
+        return [number for number, size in zip(execution_ids, before, strict=False) if size < most_bytes]
 
     async def journal_page(self, execution_id: int, first_event: int, last_event: int) -> Sequence[JournalEntry]:
         rows = await self.read(
