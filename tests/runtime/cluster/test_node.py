@@ -373,6 +373,24 @@ async def test_map_runs_move_with_their_shard(tmp_path: Path) -> None:
     await cluster.database.store.close()
 
 
+async def test_a_lock_that_could_not_be_given_back_is_found(cluster: ClusterWorld) -> None:
+    """Nobody would serve the shard."""
+    session, let_go = cluster.sessions[0], cluster.sessions[0].let_go
+    refused: list[int] = []
+
+    async def refuse(shard: int) -> None:
+        if not refused:
+            refused.append(shard)
+            raise StoreUnavailable("no room")
+        await let_go(shard)
+
+    session.let_go = refuse  # type: ignore[method-assign]
+    await cluster.add()
+    await cluster.settled()
+    assert refused
+    assert set.union(*(node._membership.held for node in cluster.nodes)) == set(range(64))
+
+
 # -- duties ----------------------------------------------------------------------------------------------------------
 
 

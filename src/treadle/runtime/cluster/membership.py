@@ -136,6 +136,10 @@ class Membership:
         session = self._session
         survey = await self._store.survey()
         move = next_move(survey, self._store.node)
+        if self._letting_go is None and not self._leaving:
+            await self._unlock(
+                {shard for shard, holder in survey.held.items() if holder == self._store.node} - self.held
+            )
         if move.take and not self._leaving:
             taken = await self._store.take(move.take)
             if taken and session == self._session:
@@ -143,7 +147,8 @@ class Membership:
                 self._crew.take_up(taken)
                 self._first_shard.set()
         elif move.let_go is not None and self._letting_go is None and not self._leaving:
-            self._letting_go = asyncio.get_running_loop().create_task(self._let_go_quietly(move.let_go))
+            self._letting_go = asyncio.get_running_loop().create_task(self._let_go([move.let_go]))
+            self._letting_go.add_done_callback(self._let_go_ended)
         if self._crew_looks is None:  # Beside this, which must not wait for anything but the session.
             self._crew_looks = asyncio.get_running_loop().create_task(self._let_crew_look())
 
@@ -161,13 +166,10 @@ class Membership:
 
     # -- letting go ------------------------------------------------------------------------------------------------
 
-    async def _let_go_quietly(self, shard: int) -> None:
-        try:
-            await self._let_go([shard])
-        except StoreUnavailable:
-            return  # It is gone anyway.
-        finally:
-            self._letting_go = None
+    def _let_go_ended(self, task: asyncio.Task[None]) -> None:
+        self._letting_go = None
+        if not task.cancelled() and (bug := task.exception()) is not None:
+            _log.error("A bug in letting go of a shard", exc_info=bug)
 
     async def _let_go(self, shards: Collection[int]) -> None:
         session, waiting = self._session, set(shards) & self.held
@@ -182,10 +184,16 @@ class Membership:
             done = waiting.difference(unfinished)
             waiting -= done
             self._leave(done, StoreUnavailable("the execution has moved to another node; try again"))
-            for shard in done:
-                await self._store.let_go(shard)
+            await self._unlock(done)
             if waiting:
                 await asyncio.sleep(_DRAIN_LOOK_SECONDS)
+
+    async def _unlock(self, shards: Collection[int]) -> None:
+        for shard in shards:
+            try:
+                await self._store.let_go(shard)
+            except StoreUnavailable as error:  # If the session lives, the next look finds that the lock is still there.
+                _log.info("The lock of shard %d is still there: %s", shard, error)
 
     def _leave(self, shards: Collection[int], error: StoreUnavailable) -> None:
         self.held.difference_update(shards)
