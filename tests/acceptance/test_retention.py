@@ -79,7 +79,7 @@ def test_old_executions_go_and_their_names_are_free(tmp_path: Path) -> None:
         assert server.stop() == 0
     assert rows(database, "execution") == 3 * 31
     age(database, ["old", "older"], 31)
-    with Server(folder, "--retention-days", "30") as server:
+    with Server(folder, "--retention-days", "30", TREADLE_LIMIT_RETENTION_PASS_SECONDS="1") as server:
         api = server.api()
         for name in ("old", "older"):
             until_gone(api, arns[name])

@@ -72,7 +72,7 @@ async def test_executions_leave_when_they_are_old_enough(store: Store, clock: Hu
     assert retention.removed == 0
     clock.time += 29_500 * DAY
     passes = clock.pauses.count(PASS)
-    while clock.pauses.count(PASS) < passes + 2:
+    while clock.pauses.count(PASS) < passes + 3:
         await clock.pause()
     await retention.close()
     assert retention.removed == 30
@@ -89,8 +89,10 @@ class ScriptedStore:
         self.step = step
         self.failure: Exception | None = None
         self.steps: list[int] = []
+        self.asked: list[int] = []
 
     async def executions_expired(self, before: int, limit: int) -> Sequence[int]:
+        self.asked.append(before)
         return sorted(self.expired)[:limit]
 
     async def executions_remove(self, ids: Collection[int], before: int) -> None:
@@ -115,6 +117,30 @@ async def test_steps_are_small_and_pauses_as_long_as_they_take(clock: HurriedClo
     assert scripted.steps == [10, 10, 5]
     assert clock.pauses.count(4 * 7) >= 2
     assert min(clock.pauses) >= 10
+
+
+class FalteringClock(HurriedClock):
+    """At the second pass it goes wrong by years, and at the third it is right again."""
+
+    def call_at(self, when: int, callback: Callable[[], None]) -> Handle:
+        handle = super().call_at(when, callback)
+        if self.pauses[-1] == PASS:
+            self.time += {2: 20_000 * DAY, 3: -20_000 * DAY}.get(self.pauses.count(PASS), 0)
+        return handle
+
+
+async def test_a_clock_that_is_wrong_for_a_moment_makes_nothing_old() -> None:
+    clock = FalteringClock()
+    scripted = ScriptedStore(clock, expired=0)
+    began = clock.time
+    retention = Retention(cast(Store, scripted), clock, 90, LIMITS)
+    retention.start()
+    while len(scripted.asked) < 5:
+        await clock.pause()
+    await retention.close()
+    assert scripted.asked == sorted(scripted.asked)
+    assert began - 90 * DAY <= scripted.asked[0]
+    assert scripted.asked[-1] < began - 89 * DAY
 
 
 @pytest.mark.parametrize("error", [StoreUnavailable("gone"), ValueError("a bug")])

@@ -5,6 +5,9 @@ step is one transaction of a bounded size. After each step there is a pause that
 step took. So a pass takes a small part of a server's time; and since a step waits for its turn behind what others
 write, the busier the server is, the longer are the pauses.
 
+A pass takes the time that it was at the pass before, or at the start of the server. So a clock that is wrong for a
+moment, as a machine's may be that has just been switched on, makes nobody's executions look old.
+
 What a pass does not get done, because the server ends, is done by the next one: the store knows what is half removed.
 """
 
@@ -58,9 +61,12 @@ class Retention:
             await asyncio.wait([self._task])
 
     async def _run(self) -> None:
+        earlier = self._clock.now()
         while True:
+            await self._sleep(self._limits.retention_pass_seconds * 1_000)
+            now = self._clock.now()
             try:
-                await self._pass(self._clock.now() - self._kept)
+                await self._pass(min(earlier, now) - self._kept)
             except StoreUnusable as error:
                 self._on_failure(error)
                 return
@@ -68,7 +74,7 @@ class Retention:
                 _log.info("Removing old executions was broken off: %s", error)
             except Exception:
                 _log.exception("Old executions could not be removed because of a bug in Treadle")
-            await self._sleep(self._limits.retention_pass_seconds * 1_000)
+            earlier = now
 
     async def _pass(self, before: int) -> None:
         """Remove what ended before this time."""
