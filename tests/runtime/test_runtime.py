@@ -70,6 +70,16 @@ async def test_a_map_runs_as_many_tasks_at_once_as_it_may(world: World) -> None:
     assert (world.tasks.most, len(world.tasks.requests)) == (3, 10)
 
 
+async def test_an_express_execution_takes_no_id_of_the_store(world: World) -> None:
+    """Another node could give the same one to an execution that is stored."""
+    machine = await world.machine({"A": wait(5)}, machine_type="EXPRESS")
+    before = world.store.execution_id()
+    rows = [await world.begin(machine, name) for name in ("a", "b")]
+    assert world.store.execution_id() == before + 1
+    assert len({row.id for row in rows}) == 2
+    assert all(row.id < 0 for row in rows)
+
+
 async def test_stopping_a_sleeping_execution_loads_it(world: World) -> None:
     execution = await world.begin(await world.machine({"Sleep": wait(DAY)}))
     await world.runtime.idle()

@@ -158,11 +158,12 @@ class Runtime(Shell):
         self, machine: Machine, arn: str, name: str, given: Document, trace_header: str | None, through: Through
     ) -> Resident:
         self._check_open()
-        number, now = self._store.execution_id(), self._clock.now()
+        stored, now = machine.type == "STANDARD", self._clock.now()
+        number = self._store.execution_id() if stored else next(self._ids_of_express)
         row = new_row(number, machine, arn, name, given, trace_header, through, now)
         program = self.machines.program(machine.revision, machine.type)
         execution = new_execution(row, program, machine.revision.role_arn, given, self._outside(row))
-        resident = Resident(row, execution, stored=machine.type == "STANDARD")
+        resident = Resident(row, execution, stored=stored)
         self._residents[row.id] = resident
         self._signal(resident, Start())
         return resident

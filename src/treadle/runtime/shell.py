@@ -23,6 +23,7 @@ carried out or answered that is not on disk.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -104,6 +105,9 @@ class Shell:
         self.ends = Ends(store)
         self.open_executions = OpenExecutions(store, limits)
         self._residents: dict[int, Resident] = {}
+        self._ids_of_express = itertools.count(-1, -1)
+        """The store's ids are not for what is never stored: another node may give the same one to an execution that is,
+        which this node may have to run then."""
         self._folding = Folding(store, self.machines, self._outside)
         self._loading = Loading(
             store, self._folding, clock, self._residents, self._under_way, self._arrived, self._refused_by_fold

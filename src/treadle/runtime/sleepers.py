@@ -37,7 +37,7 @@ _BEHIND_TASKS = (0, _FOREVER)
 """Cursor behind the executions with tasks in flight (`wake` 0): those are in memory."""
 
 _TIMER = 0
-"""Key of the scan's timer. Executions have larger ids."""
+"""Key of the scan's timer. No execution has this id."""
 
 Work = Callable[[Sequence[ExecutionRow]], Coroutine[Any, Any, None]]
 
