@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 from uuid import uuid4
 
 from msgspec import Struct
@@ -12,6 +11,7 @@ from msgspec import Struct
 from treadle.aws.errors import ApiError
 from treadle.aws.functions.code_tokens import CodeTokens
 from treadle.aws.functions.names import FunctionName, arn_prefix, function_not_found, read_name
+from treadle.aws.pages import Pages
 from treadle.aws.service import Caller
 from treadle.aws.tokens import PageTokens
 from treadle.clock import Clock
@@ -28,8 +28,6 @@ from treadle.tasks.service_calls import ServiceCalls
 _PAGE_ITEMS = 50
 """Items of a listing, if a request does not say (Lambda's documentation), and the most that it gives."""
 _PAGE_ITEMS_MOST = 10_000
-
-T = TypeVar("T")
 
 
 class Backend(Struct, frozen=True, kw_only=True):
@@ -63,7 +61,7 @@ class Backend(Struct, frozen=True, kw_only=True):
         self.upkeep.changed(arn)
 
 
-class Call(Struct, frozen=True):
+class Call(Pages, Struct, frozen=True):
     """One request."""
 
     operation: str
@@ -112,7 +110,7 @@ class Call(Struct, frozen=True):
         return min(requested, _PAGE_ITEMS_MOST)
 
     def position(self, request: dict[str, Any]) -> list[Any] | None:
-        """Where the page that is asked for begins; None: at the beginning. Raises InvalidParameterValueException."""
+        """Raises InvalidParameterValueException."""
         covered = _covered(request)
         if request.get("Marker"):
             covered["nextToken"] = request["Marker"]
@@ -122,27 +120,9 @@ class Call(Struct, frozen=True):
             text = f"Invalid Marker: '{request['Marker']}'"
             raise ApiError("InvalidParameterValueException", text) from error
 
-    def after(self, request: dict[str, Any]) -> Any:
-        """The same of a listing whose positions are a single value."""
-        position = self.position(request)
-        return None if position is None else position[0]
-
-    def page(
-        self,
-        request: dict[str, Any],
-        member: str,
-        found: Sequence[T],
-        shown: Callable[[T], dict[str, Any]],
-        position: Callable[[T], list[Any]],
-    ) -> dict[str, Any]:
-        """The answer with as many of what was found as fit on the page, in `member`; and with the marker of the page
-        behind them, if there are more."""
-        size = self.page_items(request)
-        answer: dict[str, Any] = {member: [shown(each) for each in found[:size]]}
-        if len(found) > size:
-            covered, now = _covered(request), self.backend.clock.now()
-            answer["NextMarker"] = self.backend.tokens.issue(self._listing, covered, position(found[size - 1]), now)
-        return answer
+    def next_page(self, request: dict[str, Any], position: list[Any]) -> dict[str, str]:
+        now = self.backend.clock.now()
+        return {"NextMarker": self.backend.tokens.issue(self._listing, _covered(request), position, now)}
 
     @property
     def _listing(self) -> str:

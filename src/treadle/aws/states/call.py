@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from msgspec import Struct
 
 from treadle.aws.arns import activity_arn_prefix, check_arn, machine_arn_prefix
 from treadle.aws.errors import ApiError
+from treadle.aws.pages import Pages
 from treadle.aws.states.locks import ExecutionLocks
 from treadle.aws.tokens import PageTokens
 from treadle.clock import Clock
@@ -20,8 +20,6 @@ from treadle.runtime.runtime import Runtime
 from treadle.runtime.trials import Trials
 from treadle.runtime.waiting import Wait, patiently
 from treadle.store.contract import ExecutionRow, Machine, Store
-
-T = TypeVar("T")
 
 
 class StatesOptions(Struct, frozen=True, kw_only=True):
@@ -43,7 +41,7 @@ class Backend(Struct, frozen=True, kw_only=True):
     """Held by whoever is about to redrive the execution."""
 
 
-class Call(Struct, frozen=True):
+class Call(Pages, Struct, frozen=True):
     """One request."""
 
     operation: str
@@ -66,36 +64,17 @@ class Call(Struct, frozen=True):
         """What a page token is bound to beside the request's arguments."""
         return f"{self.operation} {self.machine_arn_prefix}"
 
-    def position(self, request: dict[str, Any]) -> list[Any] | None:
-        """Where the page that is asked for begins; None: at the beginning. Raises InvalidToken."""
-        return self.backend.tokens.read(self.listing, request, self.backend.clock.now())
-
-    def after(self, request: dict[str, Any]) -> Any:
-        """The same of a listing whose positions are a single value."""
-        position = self.position(request)
-        return None if position is None else position[0]
-
     def page_items(self, request: dict[str, Any]) -> int:
-        """Items on a page: 0 and absent stand for the default."""
+        """0 and absent stand for the default."""
         requested: int = request.get("maxResults", 0)
         return requested or self.backend.options.limits.page_items_default
 
-    def page(
-        self,
-        request: dict[str, Any],
-        member: str,
-        found: Sequence[T],
-        shown: Callable[[T], dict[str, Any]],
-        position: Callable[[T], list[Any]],
-    ) -> dict[str, Any]:
-        """The answer with as many of what was found as fit on the page, in `member`; and with the token of the page
-        behind them, if there are more."""
-        size = self.page_items(request)
-        answer: dict[str, Any] = {member: [shown(each) for each in found[:size]]}
-        if len(found) > size:
-            behind, now = position(found[size - 1]), self.backend.clock.now()
-            answer["nextToken"] = self.backend.tokens.issue(self.listing, request, behind, now)
-        return answer
+    def position(self, request: dict[str, Any]) -> list[Any] | None:
+        """Raises InvalidToken."""
+        return self.backend.tokens.read(self.listing, request, self.backend.clock.now())
+
+    def next_page(self, request: dict[str, Any], position: list[Any]) -> dict[str, str]:
+        return {"nextToken": self.backend.tokens.issue(self.listing, request, position, self.backend.clock.now())}
 
     async def machine(self, arn: str) -> Machine:
         """The machine of an ARN without a qualifier. Raises InvalidArn, StateMachineDoesNotExist."""
