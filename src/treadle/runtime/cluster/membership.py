@@ -168,8 +168,11 @@ class Membership:
 
     def _let_go_ended(self, task: asyncio.Task[None]) -> None:
         self._letting_go = None
-        if not task.cancelled() and (bug := task.exception()) is not None:
-            _log.error("A bug in letting go of a shard", exc_info=bug)
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, StoreUnusable):
+            self._on_failure(error)
+        elif error is not None:
+            _log.error("A bug in letting go of a shard", exc_info=error)
 
     async def _let_go(self, shards: Collection[int]) -> None:
         session, waiting = self._session, set(shards) & self.held
