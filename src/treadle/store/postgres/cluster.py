@@ -15,7 +15,8 @@ import asyncio
 import json
 import logging
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
+from typing import Any
 
 import asyncpg
 
@@ -35,6 +36,9 @@ _SHARD, _NODE = 1, 2
 _NODE_NUMBERS = 2**31 - 1
 _RETRY_SECONDS = 0.5
 """Before the connection that hears is made anew."""
+
+_LARGE_SECONDS = 600
+"""How long one transaction may take that writes a great deal, a million rows for one."""
 
 _log = logging.getLogger(__name__)
 
@@ -92,6 +96,7 @@ class PostgresCluster:
 
     def _lost(self, reason: Exception) -> None:
         self._store.forget_shards(reason)
+        self._store.drop_readers()
         if isinstance(reason, StoreUnusable):
             _log.error("%s", reason)
         if self._hears is not None:
@@ -101,16 +106,24 @@ class PostgresCluster:
         await self._store.write(lambda session: session.rows("node_withdraw", node=self._node))
 
     async def survey(self) -> Survey:
-        try:
-            async with asyncio.timeout(self._silence):
-                locks = await self._store.write(lambda session: session.rows("nodes"))
-        except TimeoutError:
-            self._store.break_off(f"it has not answered for {self._silence} seconds")
-            raise StoreUnavailable("the database does not answer") from None
+        locks = await self._heard_from(self._store.write(lambda session: session.rows("nodes")))
         nodes = {session: number for kind, number, session in locks if kind == _NODE}
         held = {shard: nodes.get(session, -session) for kind, shard, session in locks if kind == _SHARD}
         own = {shard: self._node for kind, shard, session in locks if kind == _SHARD and session == self._session}
         return Survey(nodes.values(), {**held, **own})
+
+    async def _heard_from(self, asked: Coroutine[Any, Any, list[Row]]) -> list[Row]:
+        """The answer, unless it takes so long that the session does not work."""
+        answer = asyncio.get_running_loop().create_task(asked)
+        patience = _LARGE_SECONDS
+        try:
+            while not (await asyncio.wait([answer], timeout=self._silence))[0]:
+                patience -= self._silence
+                if patience <= 0 or not self._store.at_length:
+                    self._store.break_off(f"it has not answered for {self._silence} seconds")
+            return await answer
+        finally:
+            answer.cancel()
 
     async def take(self, shards: Collection[int]) -> Collection[int]:
         return await self._store.take(shards)

@@ -55,6 +55,10 @@ class Connections(SqlStore):
             raise translate(error, self.place) from error
         finally:
             await connection.close()
+        await self._take_readers()
+
+    async def _take_readers(self) -> None:
+        """Be ready to read. Connections are made when they are needed."""
         self._readers = await asyncpg.create_pool(
             min_size=0,
             max_size=_READERS,
@@ -68,6 +72,8 @@ class Connections(SqlStore):
         PostgreSQL's own, for the session."""
         await self.end()
         connection = await self._address.connect("node", **_WRITER_SETTINGS, **settings)
+        if self._readers is None:
+            await self._take_readers()
         self._writer = GroupWriter(connection, self.place, lost)
 
     async def end(self) -> None:
@@ -76,10 +82,22 @@ class Connections(SqlStore):
         if writer is not None:
             await writer.close()
 
+    @property
+    def at_length(self) -> bool:
+        """The session is writing something that may take long, and answers nothing else meanwhile."""
+        return self._writer is not None and self._writer.at_length
+
     def break_off(self, why: str) -> None:
         """The session does not work: it is lost."""
         if self._writer is not None:
             self._writer.break_off(why)
+
+    def drop_readers(self) -> None:
+        """Until the next session begins, whoever reads is refused at once, also who waits for an answer: what is on the
+        way to a database that cannot be reached may wait for long."""
+        readers, self._readers = self._readers, None
+        if readers is not None:
+            readers.terminate()
 
     async def close(self) -> None:
         await self.end()
