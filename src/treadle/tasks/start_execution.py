@@ -28,6 +28,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
@@ -59,11 +60,17 @@ class _Start(Struct, frozen=True, kw_only=True):
     """The parameters, and on whose behalf."""
 
     machine_arn: str
-    name: str
+    given_name: str | None
+    token: str
+    """Of the task: an execution without a name is named after it."""
     input: str
     trace_header: str | None
     account: str
     region: str
+
+    @property
+    def name(self) -> str:
+        return str(uuid.uuid5(_NAMES, self.token)) if self.given_name is None else self.given_name
 
 
 async def run_start_execution(
@@ -88,12 +95,13 @@ async def run_start_execution(
 
 def _start_of(request: TaskRequest) -> _Start:
     parameters = request.input.value
-    name, given = parameters.get("Name"), parameters.get("Input")
+    given = parameters.get("Input")
     if given is None:
         given = {}
     return _Start(
         machine_arn=parameters["StateMachineArn"],
-        name=str(uuid.uuid5(_NAMES, request.token)) if name is None else name,
+        given_name=parameters.get("Name"),
+        token=request.token,
         input=given if isinstance(given, str) else encode(given),
         trace_header=parameters.get("TraceHeader"),
         account=request.account,
@@ -183,17 +191,17 @@ async def _run_to_end(
     request: TaskRequest, start: _Start, api: StepFunctions, submitted: Submitted, stopping: Callable[[], bool]
 ) -> dict[str, Any]:
     """What the result shows of the execution that has ended. Raises ServiceFault."""
-    begin = asyncio.get_running_loop().create_task(_begun(request, start, api))
+    document = request.submitted
+    if document is None:
+        document = await _begun(request, start, api, stopping)
+        submitted(document)
+    arn = document.value["ExecutionArn"]
     try:
-        # Cancelled as it were, nobody would know whether there is an execution to stop.
-        document = await asyncio.shield(begin)
-        if request.submitted is None:
-            submitted(document)
-        arn = document.value["ExecutionArn"]
         await api.wait_for_end(arn)
     except asyncio.CancelledError:
         if not stopping():
-            await _stop(begin, api)
+            with suppress(ServiceFault):  # It has ended by itself.
+                await api.stop(arn)
         raise
     answer = await _call(api, start, "DescribeExecution", {"executionArn": arn})
     shown: dict[str, Any] = to_result(_described_shape(), answer.members, epoch_milliseconds)
@@ -202,23 +210,26 @@ async def _run_to_end(
     return shown
 
 
-async def _begun(request: TaskRequest, start: _Start, api: StepFunctions) -> Document:
-    if request.submitted is not None:
-        return request.submitted
+async def _begun(request: TaskRequest, start: _Start, api: StepFunctions, stopping: Callable[[], bool]) -> Document:
+    """StartExecution's answer. Raises ServiceFault."""
+    begin = asyncio.get_running_loop().create_task(_begin(request, start, api))
+    try:
+        # Cancelled as it were, nobody would know whether there is an execution to stop.
+        return await asyncio.shield(begin)
+    except asyncio.CancelledError:
+        if not stopping():
+            with suppress(ServiceFault):  # It never began, or has ended by itself.
+                await api.stop((await begin).value["ExecutionArn"])
+        raise
+
+
+async def _begin(request: TaskRequest, start: _Start, api: StepFunctions) -> Document:
     machine = await _call(api, start, "DescribeStateMachine", {"stateMachineArn": start.machine_arn})
     if machine.members["type"] != "STANDARD":
         # An Express execution cannot be waited for. How AWS says so is not known.
         text = "This operation is not supported by this type of state machine"
         raise ServiceFault("StateMachineTypeNotSupported", text, 400, machine.request_id)
     return await _started(request, start, api)
-
-
-async def _stop(begin: asyncio.Task[Document], api: StepFunctions) -> None:
-    try:
-        document = await begin
-        await api.stop(document.value["ExecutionArn"])
-    except ServiceFault:
-        return  # It never began.
 
 
 def _outcome(shown: dict[str, Any], limits: Limits) -> TaskOutcome:
