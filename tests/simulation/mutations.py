@@ -6,7 +6,7 @@ one of them pass proves nothing about the rest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import count
@@ -26,6 +26,7 @@ from treadle.runtime import resident as resident_module
 from treadle.runtime import runtime as runtime_module
 from treadle.runtime.activities import Activities, Offer
 from treadle.runtime.calls import TaskCalls
+from treadle.runtime.cluster.node import Node
 from treadle.runtime.committer import Change
 from treadle.runtime.errors import TaskOver
 from treadle.runtime.map_run import Run
@@ -33,8 +34,9 @@ from treadle.runtime.resident import Resident, Step
 from treadle.runtime.runtime import Runtime
 from treadle.runtime.sleepers import Scans
 from treadle.runtime.timers import Timers
-from treadle.store.contract import Commit
+from treadle.store.contract import Commit, StoreUnavailable
 
+from .cluster import NodeStore, Session
 from .disk import Disk
 from .server import MakeRuntime
 from .store import SimulatedStore
@@ -181,6 +183,29 @@ def _take_again(node: TaskNode, turn: Turn, branch: Branch, worker_name: str | N
 _task_started = TaskNode.task_started
 
 
+# -- nodes -------------------------------------------------------------------------------------------------------
+
+
+class _TakesUpNothing(Node):
+    def take_up(self, shards: Collection[int]) -> None:
+        """Whatever was in them is left where it is."""
+
+
+class _KeepsEverything(Node):
+    def leave(self, shards: Collection[int], error: StoreUnavailable) -> None:
+        """It goes on with executions that are another node's now."""
+
+
+def _write_anyway(store: NodeStore, session: Session | None) -> StoreUnavailable | None:
+    """Although the session is gone, and with it the locks."""
+    return None
+
+
+async def _commit_anyway(store: NodeStore, commits: Sequence[Commit]) -> None:
+    session = store.session
+    await store._write(lambda: store._database.commit(session, commits))
+
+
 # -- the engine --------------------------------------------------------------------------------------------------
 
 
@@ -268,6 +293,16 @@ MUTATIONS: Mapping[str, Mutation] = {
     "a map run begins children that are there": Mutation(
         frozenset({"no bugs", "map runs"}), [Patch(Run, "is_taken", lambda run, number: False)]
     ),
+    "a node writes although its session is gone": Mutation(
+        frozenset({"ownership"}), [Patch(NodeStore, "refusal", _write_anyway)], nodes=3
+    ),
+    "a node goes on with what it has let go of": Mutation(
+        frozenset({"ownership", "no bugs", "commit first", "ids", "one end"}),
+        [Patch(NodeStore, "commit", _commit_anyway)],
+        make_runtime=_KeepsEverything,
+        nodes=3,
+    ),
+    "nobody goes on with what another node had": Mutation(frozenset({"ended"}), make_runtime=_TakesUpNothing, nodes=3),
     "executions that have ended stay in memory": Mutation(frozenset({"leftovers", "ended"}), make_runtime=_Keeps),
 }
 """By what goes wrong."""

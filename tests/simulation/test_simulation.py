@@ -22,6 +22,10 @@ from .runs import Failure, run_plan, run_seed, run_seeds, shrink
 
 _GROUP = 20
 """Seeds of one test."""
+_HASHES = """
+from tests.simulation.runs import run_seed
+print([run_seed(seed, nodes).hash for seed in range(6) for nodes in (1, 3)])
+"""
 _MUTATION = "a restart forgets what was in flight"
 
 
@@ -34,21 +38,33 @@ def test_everything_holds(first: int) -> None:
     assert failed(range(first, first + _GROUP)) == [], "python -m tests.simulation --seed ... --trace"
 
 
+@pytest.mark.parametrize("nodes", [2, 3])
+@pytest.mark.parametrize("first", range(0, 60, _GROUP))
+def test_everything_holds_on_several_nodes(first: int, nodes: int) -> None:
+    assert failed(range(first, first + _GROUP), nodes) == [], (
+        "python -m tests.simulation --nodes ... --seed ... --trace"
+    )
+
+
 def test_much_happens() -> None:
     """A world in which nothing goes wrong proves nothing."""
     counts: Counter[str] = Counter()
     for seed in range(60):
         counts += run_seed(seed).counts
+    for seed in range(10):
+        counts += run_seed(seed, nodes=3).counts
     for what in (
         *("crash", "ExecutionRedriven", "ExecutionTimedOut", "ExecutionAborted", "RetryScheduled", "ErrorCaught"),
         *("MapRunStarted", "MapRunRedriven", "MapRunFailed", "MapIterationAborted", "ParallelStateSucceeded"),
         *("ActivityTimedOut", "TaskSubmitted", "TaskTimedOut", "LambdaFunctionFailed", "WaitStateExited"),
+        "session ends",
     ):
         assert counts[what] > 5, what
 
 
-def test_the_same_seed_gives_the_same_world() -> None:
-    hashes = [[run_seed(seed).hash for seed in range(10)] for _ in range(2)]
+@pytest.mark.parametrize("nodes", [1, 3])
+def test_the_same_seed_gives_the_same_world(nodes: int) -> None:
+    hashes = [[run_seed(seed, nodes).hash for seed in range(10)] for _ in range(2)]
     assert hashes[0] == hashes[1]
     assert len(set(hashes[0])) == 10
 
@@ -57,9 +73,10 @@ def test_no_order_of_a_set_of_texts_plays_a_part() -> None:
     """Python draws the hashes of texts anew in each process."""
     told = set()
     for salt in ("1", "2"):
-        code = "from tests.simulation.runs import run_seed; print([run_seed(seed).hash for seed in range(8)])"
         environment = {**os.environ, "PYTHONHASHSEED": salt}
-        ran = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+        ran = subprocess.run(
+            [sys.executable, "-c", _HASHES], env=environment, capture_output=True, text=True, check=True
+        )
         told.add(ran.stdout)
     assert len(told) == 1
 
