@@ -10,12 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 
 from tests.acceptance.clients import AWS, ENVIRONMENT
-from tests.acceptance.server import ACCOUNT, DEADLINE_SECONDS, REGION, Server, poll
+from tests.acceptance.noting import Noting, folder_with, noting
+from tests.acceptance.server import ACCOUNT, DEADLINE_SECONDS, REGION, poll
 
 HANDLER = """
 import json
@@ -33,27 +32,7 @@ def handler(event, context):
 """
 
 
-class World:
-    """A server with moto beside it, and clients of both."""
-
-    def __init__(self, folder: Path, server: Server) -> None:
-        self.notes = folder / "notes"
-        self.server = server
-        given = {
-            "endpoint_url": server.url,
-            "region_name": REGION,
-            "aws_access_key_id": ACCOUNT,
-            "aws_secret_access_key": "x",
-            "config": Config(retries={"max_attempts": 0}, read_timeout=DEADLINE_SECONDS),
-        }
-        session = boto3.session.Session()
-        self.functions = session.client("lambda", **given)
-        self.queues = session.client("sqs", **given)
-
-    def close(self) -> None:
-        self.functions.close()
-        self.queues.close()
-
+class World(Noting):
     def queue(self, name: str, dead: str | None = None, **attributes: str) -> str:
         """Its URL. `dead`: its dead-letter queue, after two tries."""
         if name.endswith(".fifo"):
@@ -70,9 +49,6 @@ class World:
     def map(self, queue: str, **members: Any) -> dict[str, Any]:
         request = {"EventSourceArn": arn(queue), "FunctionName": "note", **members}
         return dict(self.functions.create_event_source_mapping(**request))
-
-    def noted(self) -> list[list[Any]]:
-        return [json.loads(line) for line in self.notes.read_text().splitlines()] if self.notes.exists() else []
 
     def until_noted(self, *numbers: int) -> None:
         poll(lambda: {n for n, _ in self.noted()} >= set(numbers) or None)
@@ -91,18 +67,13 @@ def arn(queue: str) -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "functions").mkdir()
-    (tmp_path / "functions" / "note.py").write_text(HANDLER.format(path=str(tmp_path / "notes")))
-    return tmp_path
+    return folder_with(HANDLER, tmp_path)
 
 
 @contextmanager
 def world_of(folder: Path, survival_seconds: int = 1) -> Iterator[World]:
-    """`survival_seconds`: how long moto waits for another server when this one has died."""
-    with Server(folder, TREADLE_LIMIT_NEIGHBOUR_SURVIVAL_SECONDS=str(survival_seconds)) as server:
-        world = World(folder, server)
+    with noting(World, folder, survival_seconds) as world:
         yield world
-        world.close()
 
 
 @pytest.fixture

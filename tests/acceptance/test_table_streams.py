@@ -8,11 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 
-from tests.acceptance.server import ACCOUNT, DEADLINE_SECONDS, REGION, Server, poll
+from tests.acceptance.noting import Noting, folder_with, noting
+from tests.acceptance.server import ACCOUNT, REGION, Server, poll
 
 HANDLER = """
 import json
@@ -50,27 +49,11 @@ STACK = {
 }
 
 
-class World:
-    """A server with moto beside it, and clients of both."""
-
+class World(Noting):
     def __init__(self, folder: Path, server: Server) -> None:
-        self.notes = folder / "notes"
-        self.server = server
-        given = {
-            "endpoint_url": server.url,
-            "region_name": REGION,
-            "aws_access_key_id": ACCOUNT,
-            "aws_secret_access_key": "x",
-            "config": Config(retries={"max_attempts": 0}, read_timeout=DEADLINE_SECONDS),
-        }
-        session = boto3.session.Session()
-        self.functions, self.tables, self.queues, self.stacks = (
-            session.client(name, **given) for name in ("lambda", "dynamodb", "sqs", "cloudformation")
-        )
-
-    def close(self) -> None:
-        for client in (self.functions, self.tables, self.queues, self.stacks):
-            client.close()
+        super().__init__(folder, server)
+        self.tables = self.client("dynamodb")
+        self.stacks = self.client("cloudformation")
 
     def table(self) -> str:
         """The ARN of its stream."""
@@ -84,28 +67,19 @@ class World:
         request = {"EventSourceArn": stream, "FunctionName": "note", "StartingPosition": "LATEST", **members}
         return str(self.functions.create_event_source_mapping(**request)["UUID"])
 
-    def noted(self) -> list[tuple[str, int]]:
-        lines = self.notes.read_text().splitlines() if self.notes.exists() else []
-        return [(name, number) for name, number in map(json.loads, lines)]
-
     def until_noted(self, *numbers: int) -> None:
         poll(lambda: {number for _, number in self.noted()} >= set(numbers) or None)
 
 
 @contextmanager
 def world_of(folder: Path, survival_seconds: int = 1) -> Iterator[World]:
-    """`survival_seconds`: how long moto waits for another server when this one has died."""
-    with Server(folder, TREADLE_LIMIT_NEIGHBOUR_SURVIVAL_SECONDS=str(survival_seconds)) as server:
-        world = World(folder, server)
+    with noting(World, folder, survival_seconds) as world:
         yield world
-        world.close()
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "functions").mkdir()
-    (tmp_path / "functions" / "note.py").write_text(HANDLER.format(path=str(tmp_path / "notes")))
-    return tmp_path
+    return folder_with(HANDLER, tmp_path)
 
 
 def test_from_the_latest_record_on(folder: Path) -> None:
@@ -122,7 +96,7 @@ def test_from_the_latest_record_on(folder: Path) -> None:
         )
         world.tables.delete_item(TableName="orders", Key={"Id": {"N": "2"}})
         poll(lambda: len(world.noted()) >= 3 or None)
-        assert world.noted() == [("INSERT", 2), ("MODIFY", 2), ("REMOVE", 2)]
+        assert world.noted() == [["INSERT", 2], ["MODIFY", 2], ["REMOVE", 2]]
         assert (world.server.stop(), world.server.stderr()) == (0, "")
 
 
