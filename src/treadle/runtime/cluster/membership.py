@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from treadle.limits import Limits
@@ -146,8 +146,8 @@ class Membership:
                 self.held.update(taken)
                 self._crew.take_up(taken)
                 self._first_shard.set()
-        elif move.let_go is not None and self._letting_go is None and not self._leaving:
-            self._letting_go = asyncio.get_running_loop().create_task(self._let_go([move.let_go]))
+        elif move.let_go and self._letting_go is None and not self._leaving:
+            self._letting_go = asyncio.get_running_loop().create_task(self._let_go_in_turn(move.let_go))
             self._letting_go.add_done_callback(self._let_go_ended)
         if self._crew_looks is None:  # Beside this, which must not wait for anything but the session.
             self._crew_looks = asyncio.get_running_loop().create_task(self._let_crew_look())
@@ -165,6 +165,13 @@ class Membership:
             self._crew_looks = None
 
     # -- letting go ------------------------------------------------------------------------------------------------
+
+    async def _let_go_in_turn(self, shards: Sequence[int]) -> None:
+        """One at a time, so that few executions wait while others still come to their ends."""
+        session = self._session
+        for shard in shards:
+            if session == self._session and not self._leaving:
+                await self._let_go([shard])
 
     def _let_go_ended(self, task: asyncio.Task[None]) -> None:
         self._letting_go = None
