@@ -249,10 +249,8 @@ class ClusterWorld:
     async def settled(self) -> None:
         """Until the shards are where they belong."""
         while True:
-            taking_part = [
-                node for node, session in zip(self.nodes, self.sessions, strict=True) if session._alive and session._part
-            ]
-            held = [len(node._membership.held) for node in taking_part]
+            there = zip(self.nodes, self.sessions, strict=True)
+            held = [len(node._membership.held) for node, session in there if session._alive and session._part]
             if sum(held) == 64 and max(held) - min(held) <= 1:
                 return
             await asyncio.sleep(0.005)

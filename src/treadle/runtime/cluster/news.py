@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from msgspec import Struct
 
@@ -42,28 +43,28 @@ class News:
         """Whether it is about a table."""
         readers = self._readers.get(notice.kind)
         for reader in readers or ():
-            self._spawn(reader.changed(notice.key))
+            self._spawn(partial(reader.changed, notice.key))
         return readers is not None
 
     def missed(self) -> None:
         for readers in self._readers.values():
             for reader in readers:
-                self._spawn(reader.missed())
+                self._spawn(reader.missed)
 
     async def close(self) -> None:
         for task in self._work:
             task.cancel()
         await asyncio.gather(*self._work, return_exceptions=True)
 
-    def _spawn(self, work: Awaitable[None]) -> None:
+    def _spawn(self, work: Callable[[], Awaitable[None]]) -> None:
         task = asyncio.ensure_future(_quietly(work))
         self._work.add(task)
         task.add_done_callback(self._work.discard)
 
 
-async def _quietly(work: Awaitable[None]) -> None:
+async def _quietly(work: Callable[[], Awaitable[None]]) -> None:
     try:
-        await work
+        await work()
     except StoreUnavailable:
         return  # The session is gone; after the next one has begun, everything counts as changed.
     except StoreUnusable:
