@@ -15,13 +15,17 @@ from tests.postgres import PostgresServer
 from tests.store.builders import ARN, created, entry, execution, machine
 from tests.store.machine_suite import Reopen
 from tests.store.suite import StoreSuite
+from treadle.clock import SystemClock
+from treadle.limits import DEFAULT_LIMITS
+from treadle.store.cluster_contract import Hears, Notice
 from treadle.store.contract import Commit, Store, StoreUnavailable, StoreUnusable
-from treadle.store.postgres import PostgresStore, commits, texts
+from treadle.store.postgres import PostgresStore, cluster, commits, texts
 from treadle.store.postgres.address import Address
+from treadle.store.postgres.cluster import PostgresCluster
 from treadle.store.postgres.schema import bring_up_to_date
 from treadle.store.postgres.sql import MIGRATIONS, STATEMENTS, Statement, translate
 from treadle.store.postgres.writer import PostgresSession
-from treadle.store.sql.session import Job, Session
+from treadle.store.sql.session import LARGE, Job, Session
 
 
 @pytest.fixture
@@ -312,6 +316,59 @@ END
 $$;
 CREATE TRIGGER disk_is_full BEFORE INSERT ON treadle.execution EXECUTE FUNCTION disk_is_full();
 """
+
+
+async def test_what_takes_long_is_waited_for_and_what_does_not_work_is_given_up(
+    store: Store, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.close()
+    shared = PostgresCluster(url, SystemClock(), replace(DEFAULT_LIMITS, node_silence_seconds=1))
+    monkeypatch.setattr(cluster, "_LARGE_SECONDS", 3)
+    told = Told()
+    await shared.open()
+    await shared.join(told)
+    both = shared.store
+    assert isinstance(both, PostgresStore)
+    writing = asyncio.create_task(both.write(_sleeping(1.5), LARGE))
+    assert await shared.survey()
+    await writing
+    assert told.reasons == []
+    for seconds, weight in ((60, 1), (60, LARGE)):
+        writing = asyncio.create_task(both.write(_sleeping(seconds), weight))
+        with pytest.raises(StoreUnavailable, match="has not answered"):
+            await shared.survey()
+        with pytest.raises(StoreUnavailable, match="has not answered"):
+            await writing
+        assert len(told.reasons) == 1
+        told.reasons.clear()
+        await shared.join(told)
+    await shared.close()
+
+
+class Told(Hears):
+    """A node that remembers only why it lost its shards."""
+
+    def __init__(self) -> None:
+        self.reasons: list[str] = []
+
+    def lost(self, reason: str) -> None:
+        self.reasons.append(reason)
+
+    def heard(self, notice: Notice) -> None:
+        pass
+
+    def missed(self) -> None:
+        pass
+
+
+def _sleeping(seconds: float) -> Job[None]:
+    """At the server."""
+
+    async def job(session: Session) -> None:
+        assert isinstance(session, PostgresSession)
+        await session.connection.execute("SELECT pg_sleep($1)", seconds)
+
+    return job
 
 
 async def test_readers_come_back_after_the_server_has_crashed(url: str) -> None:

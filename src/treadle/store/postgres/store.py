@@ -15,7 +15,8 @@ from msgspec import json
 from treadle.store.cluster_contract import SHARD_BITS, SHARDS, shard_of
 from treadle.store.contract import Commit, ExecutionRow, StoreUnavailable, StoreUnusable
 from treadle.store.postgres.connections import Connections
-from treadle.store.sql.session import FIRST, LARGE, Session, struct_of
+from treadle.store.postgres.writer import ALONE
+from treadle.store.sql.session import FIRST, Session, struct_of
 from treadle.store.sql.store import SqlTables
 
 _TOGETHER = 32
@@ -73,7 +74,7 @@ class PostgresStore(SqlTables, Connections):
                     taken[shard] = number
             return taken
 
-        taken = await self.write(job, LARGE)
+        taken = await self.write(job, ALONE)
         for shard, number in taken.items():
             self._numbers[shard] = max(number, self._numbers.get(shard, 0))
         self._held.update(taken)
@@ -91,7 +92,7 @@ class PostgresStore(SqlTables, Connections):
         self._held.discard(shard)
         self._retired.discard(shard)
         self._shards_changed()
-        await self.write(lambda session: session.rows("shard_let_go", shard=shard), LARGE)
+        await self.write(lambda session: session.rows("shard_let_go", shard=shard), ALONE)
 
     def forget_shards(self, reason: Exception) -> None:
         """The session is lost, and with it all shards."""

@@ -31,6 +31,11 @@ from treadle.store.sql.session import LARGE, Job, Row, Value
 _ROUND_ROWS = 2_000
 """Executions that one round writes: bounds how long those wait that come after it."""
 
+ALONE = -1
+"""The weight of a small job that is to have a transaction of its own, after all that was asked for before."""
+
+_OWN_ROUND = (LARGE, ALONE)
+
 _ROUNDS = 10
 """How often a round is written that crosses with other nodes, until they are told so."""
 
@@ -73,6 +78,8 @@ class GroupWriter:
         self._queue: deque[_Waiting] = deque()
         self._writing: asyncio.Task[None] | None = None
         self._failure: Exception | None = None
+        self.at_length = False
+        """It is writing something that may take long, and answers nothing else meanwhile."""
         connection.add_termination_listener(self._terminated)
 
     def write(self, job: Job[Any], weight: int) -> asyncio.Future[Any]:
@@ -123,9 +130,10 @@ class GroupWriter:
     def _take(self) -> list[_Waiting]:
         group = [self._queue.popleft()]
         rows = group[0].weight
-        if rows == LARGE:
+        self.at_length = rows == LARGE
+        if rows in _OWN_ROUND:
             return group
-        while self._queue and rows < _ROUND_ROWS and self._queue[0].weight != LARGE:
+        while self._queue and rows < _ROUND_ROWS and self._queue[0].weight not in _OWN_ROUND:
             group.append(self._queue.popleft())
             rows += group[-1].weight
         return group
