@@ -10,7 +10,7 @@ from bench.figures import Figure
 from bench.peers.environments import NotThere
 from bench.peers.measures import Results, Size
 from bench.peers.step_functions import Failed
-from bench.peers.table import MINISTACK, PEERS, TREADLE, Run
+from bench.peers.table import MINISTACK, PEERS, TREADLE, TREADLE_BY_WRK, Run
 from bench.rig import Rig
 from bench.workloads.functions import functions
 
@@ -78,7 +78,7 @@ def _row(key: str, what: str, unit: str, samples: dict[str, Results], missing: d
             key=f"{key}@{peer.name}",
             note=missing.get(peer.name, ""),
         )
-        if theirs.samples and ours.samples and not peer.name.startswith(TREADLE):
+        if theirs.samples and ours.samples and peer.name not in {TREADLE, TREADLE_BY_WRK}:
             ratio = ours.median / theirs.median
             times = ratio if unit.endswith("/s") else 1 / ratio
             theirs = Figure(theirs.name, unit, theirs.samples, f"Treadle: {times:.3g} times", theirs.key)

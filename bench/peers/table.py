@@ -178,10 +178,11 @@ _LOCALSTACK = Emulator(
     python=(3, 12),
 )
 
-TREADLE = "Treadle"
+TREADLE = "Treadle, same client"
+TREADLE_BY_WRK = "Treadle, wrk"
 PEERS = (
     Peer(TREADLE, durable=True, prepare=_treadle),
-    Peer(f"{TREADLE}, asked by wrk", durable=True, prepare=_treadle_by_wrk),
+    Peer(TREADLE_BY_WRK, durable=True, prepare=_treadle_by_wrk),
     Peer("MiniStack", durable=False, prepare=MINISTACK.prepare),
     Peer("moto", durable=False, prepare=_MOTO.prepare),
     Peer("LocalStack", durable=False, prepare=_LOCALSTACK.prepare),
