@@ -71,6 +71,8 @@ def _prepared() -> tuple[dict[str, Run], dict[str, str]]:
 def _row(key: str, what: str, unit: str, samples: dict[str, Results], missing: dict[str, str]) -> Iterator[Figure]:
     ours = Figure("", unit, samples[TREADLE].get(key, []))
     for peer in PEERS:
+        if peer.name == TREADLE_BY_WRK and not key.startswith("w1."):
+            continue
         theirs = Figure(
             f"{what}: {peer.name}{'' if peer.durable else ' (in memory)'}",
             unit,
