@@ -33,7 +33,9 @@ _decode = msgspec.msgpack.Decoder(NamedTask).decode
 class TaskTokens:
     def __init__(self, secret: bytes) -> None:
         # The secret also signs other kinds of token; none of them must pass for a task token.
-        self._key = hmac.digest(secret, b"task tokens", hashlib.sha256)
+        key = hmac.digest(secret, b"task tokens", hashlib.sha256)
+        # With the key in it, for each token to copy: half the time of a signature from the key alone.
+        self._keyed = hmac.new(key, digestmod=hashlib.sha256)
 
     def token(self, execution_id: int, execution_arn: str, attempt: int) -> str:
         named = _encode(NamedTask(execution_id, execution_arn, attempt))
@@ -51,4 +53,6 @@ class TaskTokens:
         return _decode(named)
 
     def _sign(self, named: bytes) -> bytes:
-        return hmac.digest(self._key, named, hashlib.sha256)[:_SIGNATURE_BYTES]
+        signature = self._keyed.copy()
+        signature.update(named)
+        return signature.digest()[:_SIGNATURE_BYTES]
