@@ -273,3 +273,16 @@ class TestKeysOfTheDatabase:
         found = again.find(kept.id)
         assert found is not None and found.secret == kept.secret
         assert again.find(gone.id) is None
+
+    async def test_what_another_node_changes(
+        self, store: SqliteStore, keyring: Keyring, clock: SettableClock, limits: Limits
+    ) -> None:
+        configured = Credentials(access_key_id="CONFIGURED", secret="s", account="111122223333")
+        other = Keyring(store, clock, limits, [configured])
+        made = await keyring.create("111122223333", "")
+        await other.open()
+        assert other.find(made.id) is not None
+        await keyring.revoke(made.id)
+        await other.open()
+        assert other.find(made.id) is None
+        assert other.find("CONFIGURED") is configured

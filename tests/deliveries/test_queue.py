@@ -145,6 +145,29 @@ async def test_a_new_server_goes_on(store: SqliteStore, performer: Performer) ->
     await second.close()
 
 
+async def test_of_two_queues_on_a_store_one_makes_attempts_at_a_time(store: SqliteStore, performer: Performer) -> None:
+    """As nodes that share a database do."""
+    resting = Deliveries(store, performer, SystemClock(), LIMITS)
+    told: list[str] = []
+    resting.wake_elsewhere = told.extend
+    await resting.post(PAY, message("posted elsewhere"))
+    await resting.look()
+    assert (told, performer.attempts.empty()) == ([PAY], True)
+    at_work = await queue(store, performer)
+    assert await performer.bodies(1) == ["posted elsewhere"]
+    await emptied(at_work)
+    await resting.post(SHIP, message("and nobody heard of it"))
+    await at_work.look()
+    assert await performer.bodies(1) == ["and nobody heard of it"]
+    await emptied(at_work)
+    await at_work.close()
+    await resting.start()
+    await at_work.post(PAY, message("after a change"))
+    await resting.look()
+    assert await performer.bodies(1) == ["after a change"]
+    await resting.close()
+
+
 async def test_what_is_at_work_at_once_is_bounded(store: SqliteStore, performer: Performer) -> None:
     for number in range(60):
         await store.delivery_add(delivery_of(f"{PAY}:{number % 6}", message(str(number)), 0))

@@ -85,6 +85,13 @@ async def test_who_falls_behind_missed_something_and_may_go_on() -> None:
     assert await waiting(watch) == [[5, 6, 7]]
 
 
+async def test_who_watches_what_another_node_runs_looks_into_the_store() -> None:
+    watchers = Watchers()
+    here, there = watchers.watch(1, MANY), watchers.watch(2, MANY)
+    watchers.look_again(lambda execution_id: execution_id == 1)
+    assert (here.missed, there.missed) == (False, True)
+
+
 async def test_who_goes_away_hears_nothing_more() -> None:
     watchers = Watchers()
     watch = watchers.watch(1, MANY)

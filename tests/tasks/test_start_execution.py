@@ -9,10 +9,11 @@ from msgspec.structs import replace
 from treadle.document import Document, decode, encode
 from treadle.limits import DEFAULT_LIMITS
 from treadle.tasks.contract import TaskOutcome
+from treadle.tasks.dispatch import Dispatch
 from treadle.tasks.start_execution import problem, run_start_execution
 
 from .fake_step_functions import ACCOUNT, BEGUN, MACHINE, FakeStepFunctions, fault
-from .fakes import failure, request
+from .fakes import FakeFunctions, failure, request
 
 START = "arn:aws:states:::states:startExecution"
 CHILD = f"arn:aws:states:eu-west-1:{ACCOUNT}:execution:child:one"
@@ -226,6 +227,21 @@ async def test_cancelled_it_stops_its_execution() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert api.stopped == [CHILD]
+
+
+async def test_abandoned_it_stops_nothing() -> None:
+    """Another node waits for the execution then."""
+    api = FakeStepFunctions()
+    api.go.clear()
+    dispatch, reported = Dispatch(FakeFunctions()), list[TaskOutcome]()
+    dispatch.connect(api)
+    dispatch.run(request(START + ".sync", ONE), reported.append)
+    await api.waiting.wait()
+    dispatch.abandon("token")
+    await dispatch.ended()
+    assert not api.stopped
+    assert [outcome.submitted for outcome in reported] == [True]
+    dispatch.abandon("of nothing")
 
 
 async def test_cancelled_while_it_begins_it_stops_what_began() -> None:

@@ -13,7 +13,7 @@ from treadle.clock import SystemClock
 from treadle.jobs.options import JobOptions
 from treadle.jobs.rules import SERVICES, JobsFileError
 from treadle.limits import Limits
-from treadle.neighbours.contract import Outgoing
+from treadle.neighbours.contract import NeighbourUnavailable, Outgoing
 from treadle.neighbours.directory import Neighbours
 from treadle.store.sqlite.store import SqliteStore
 from treadle.tasks.service_calls import ServiceCalls
@@ -72,6 +72,14 @@ ECS = "AmazonEC2ContainerServiceV20141113"
 )
 async def test_whose_a_request_is(tmp_path: Path, asked: Outgoing, served: bool) -> None:
     assert (await opened(tmp_path)).serves(asked) is served
+
+
+async def test_jobs_that_another_node_runs(tmp_path: Path) -> None:
+    """Requests for them are refused here, and asked again; what is not about jobs passes on."""
+    services = await opened(tmp_path)
+    with pytest.raises(NeighbourUnavailable, match="another one"):
+        await services.send(request("ecs", operation=f"{ECS}.RunTask"))
+    assert not services.serves(request("ecs", operation=f"{ECS}.RegisterTaskDefinition"))
 
 
 async def test_an_endpoint_takes_over_a_service_as_a_whole(tmp_path: Path) -> None:
