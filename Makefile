@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # The recorded scenarios; without them `make test` leaves their tests out.
 export CONFORMANCE ?= ../shared/conformance
 
-.PHONY: run test lint types unit simulate bench conformance services picture clean
+.PHONY: run test lint types unit simulate chaos bench conformance services picture clean
 
 run: $(VENV)/.installed
 	$(BIN)/treadle demo
@@ -24,6 +24,9 @@ unit: $(VENV)/.dev
 
 simulate: $(VENV)/.dev
 	$(BIN)/python -m tests.simulation $(ARGS)
+
+chaos: $(VENV)/.dev
+	$(BIN)/python -m tests.cluster.chaos $(ARGS)
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench $(ARGS)
