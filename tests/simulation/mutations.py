@@ -23,7 +23,7 @@ from treadle.engine.signals import Signal, TaskSucceeded
 from treadle.engine.states.task_state import TaskNode
 from treadle.engine.turn import Turn
 from treadle.runtime import resident as resident_module
-from treadle.runtime import runtime as runtime_module
+from treadle.runtime import shell as shell_module
 from treadle.runtime.activities import Activities, Offer
 from treadle.runtime.calls import TaskCalls
 from treadle.runtime.cluster.node import Node
@@ -34,9 +34,10 @@ from treadle.runtime.resident import Resident, Step
 from treadle.runtime.runtime import Runtime
 from treadle.runtime.sleepers import Scans
 from treadle.runtime.timers import Timers
+from treadle.store.cluster_contract import shard_of
 from treadle.store.contract import Commit, StoreUnavailable
 
-from .cluster import NodeStore, Session
+from .cluster import NodeStore
 from .disk import Disk
 from .server import MakeRuntime
 from .store import SimulatedStore
@@ -196,9 +197,12 @@ class _KeepsEverything(Node):
         """It goes on with executions that are another node's now."""
 
 
-def _write_anyway(store: NodeStore, session: Session | None) -> StoreUnavailable | None:
-    """Although the session is gone, and with it the locks."""
-    return None
+async def _write_anyway(store: NodeStore, commits: Sequence[Commit]) -> None:
+    """Although the session may be gone, and with it the locks."""
+    if not store.held.issuperset(shard_of(commit.execution.id) for commit in commits):
+        raise StoreUnavailable("the execution has moved to another node; try again")
+    session = store.session
+    await SimulatedStore._write(store, lambda: store._database.commit(session, commits))
 
 
 async def _commit_anyway(store: NodeStore, commits: Sequence[Commit]) -> None:
@@ -270,7 +274,7 @@ MUTATIONS: Mapping[str, Mutation] = {
         [Patch(Timers, "set", _set_early), Patch(advance, "_due_branches", _due_too_soon)],
     ),
     "the engine's time is ahead of the clock": Mutation(
-        frozenset({"time"}), [Patch(runtime_module, "take_step", _take_step_ahead)]
+        frozenset({"time"}), [Patch(shell_module, "take_step", _take_step_ahead)]
     ),
     "timers are lost": Mutation(frozenset({"late timer", "ended"}), [Patch(Timers, "set", _set_sometimes)]),
     "nobody wakes who sleeps": Mutation(frozenset({"late timer", "ended"}), make_runtime=_DropsTooMuch),
@@ -294,7 +298,7 @@ MUTATIONS: Mapping[str, Mutation] = {
         frozenset({"no bugs", "map runs"}), [Patch(Run, "is_taken", lambda run, number: False)]
     ),
     "a node writes although its session is gone": Mutation(
-        frozenset({"ownership"}), [Patch(NodeStore, "refusal", _write_anyway)], nodes=3
+        frozenset({"ownership"}), [Patch(NodeStore, "commit", _write_anyway)], nodes=3
     ),
     "a node goes on with what it has let go of": Mutation(
         frozenset({"ownership", "no bugs", "commit first", "ids", "one end"}),

@@ -90,7 +90,7 @@ def test_a_failing_plan_is_made_smaller() -> None:
 
 
 def test_the_command_says_how_to_replay_what_failed() -> None:
-    arguments = ["--seeds", "5", "--processes", "1", "--mutation", _MUTATION]
+    arguments = ["--seeds", "20", "--processes", "1", "--mutation", _MUTATION]
     told = CliRunner().invoke(main, arguments)
     assert told.exit_code == 1, told.output
     line = next(line for line in told.output.splitlines() if "--trace" in line)
