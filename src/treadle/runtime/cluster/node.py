@@ -265,8 +265,6 @@ class Node(Runtime):
         retired = self._membership.retired
         return bool(retired) and shard_of(resident.row.id) in retired
 
-    # -- changes by others -------------------------------------------------------------------------------------------
-
     def _forsake(self, resident: Resident, error: Exception) -> None:
         super()._forsake(resident, error)
         if self._is_here(resident.row.id):  # The session goes on, but something could not be written.
@@ -282,6 +280,8 @@ class Node(Runtime):
             if found is not None and found.id == row.id:
                 await self._loading.all([found])
             return
+
+    # -- changes by others -------------------------------------------------------------------------------------------
 
     async def _machine_changed(self, arn: str) -> None:
         self.machines.forget(arn)
