@@ -186,14 +186,12 @@ _WALKS = {
     "map_runs_running": ["Index Scan map_run_running"],
     "map_run_configure": ["Index Scan map_run_running"],
     "map_run_end": ["Index Scan map_run_running"],
-    "executions_expired": ["Index Scan map_run_running"],
+    "executions_expired": ["Index Only Scan machine_arn_pkey", "Index Scan map_run_running"],
     "removal_insert": ["Index Scan map_run_running"],
     "removals": ["Index Scan removal_pkey", "Index Scan map_run_running"],
     # An index of the few requests that have no answer.
     "commit of answered": ["Index Scan request_open"],
     "commit of everything": ["Index Scan request_open"],
-    # By the revision, once it is known that there are many executions.
-    "revision_delete_unused": ["Index Scan execution_at_revision"],
     # The aliases of one page, whose routes join them.
     "alias_list": ["Incremental Sort"],
     # Counted for whoever asks how much waits, without reading any of it.
@@ -342,6 +340,8 @@ async def test_what_takes_long_is_waited_for_and_what_does_not_work_is_given_up(
         assert len(told.reasons) == 1
         told.reasons.clear()
         await shared.join(told)
+    while len((await shared.survey()).nodes) > 1:
+        pass  # PostgreSQL looks every second whether those who wait are still there.
     await shared.close()
 
 

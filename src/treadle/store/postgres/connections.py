@@ -7,6 +7,7 @@ breaks, and what was asked through it is asked once more.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -31,6 +32,9 @@ _WRITER_SETTINGS = {
     # Whatever the database's own setting is: what is acknowledged is on disk.
     "synchronous_commit": "on",
 }
+
+_LOOK_FOR_US = "SET client_connection_check_interval = '1s'"
+"""A session whose node has gone ends, and lets go of its locks, also in the midst of a statement that takes long."""
 
 
 class Connections(SqlStore):
@@ -72,6 +76,8 @@ class Connections(SqlStore):
         PostgreSQL's own, for the session."""
         await self.end()
         connection = await self._address.connect("node", **_WRITER_SETTINGS, **settings)
+        with contextlib.suppress(asyncpg.InvalidParameterValueError):  # Where the server's system cannot look.
+            await connection.execute(_LOOK_FOR_US)
         if self._readers is None:
             await self._take_readers()
         self._writer = GroupWriter(connection, self.place, lost)

@@ -30,6 +30,20 @@ JOIN machine_arn AS a ON a.key = e.machine
 LEFT JOIN map_run AS p ON p.id = e.map_run
 ORDER BY due.wake, due.id;
 
+-- name: executions_expired
+-- Machine by machine and status by status, each in the order of an index which is there anyway.
+SELECT e.id
+FROM machine_arn AS a
+CROSS JOIN unnest(ARRAY['SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED']) AS s (status)
+CROSS JOIN LATERAL (
+    SELECT x.id FROM execution AS x
+    WHERE x.machine = a.key AND x.status = s.status AND x.map_run IS NULL AND x.listed < :before
+        AND NOT EXISTS (SELECT 1 FROM map_run AS m WHERE m.execution_id = x.id AND m.status = 'RUNNING')
+    ORDER BY x.listed, x.id
+    LIMIT :limit
+) AS e
+LIMIT :limit;
+
 -- name: machine_lock
 -- Executions are begun with a lock that this one waits for: none begins behind the back of what follows.
 SELECT 1 FROM machine WHERE arn = :arn FOR UPDATE;

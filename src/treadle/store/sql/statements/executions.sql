@@ -28,7 +28,7 @@ SELECT
     e.redrives, e.redriven, e.wake, NULL AS map_run, NULL AS child, NULL AS items
 FROM execution AS e INDEXED BY execution_by_age
 JOIN revision AS r ON r.key = e.revision
-WHERE e.machine = (SELECT key FROM machine_arn WHERE arn = :machine_arn) AND e.map_run IS NULL
+WHERE e.machine = (SELECT key FROM machine_arn WHERE arn = :machine_arn) AND e.map_run IS NULL AND e.child IS NULL
     AND (e.listed, e.id) < (:before_listed, :before_id)
     AND ((e.redrives > 0) = :redriven OR :redriven IS NULL)
 ORDER BY e.listed DESC, e.id DESC

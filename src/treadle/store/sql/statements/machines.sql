@@ -14,11 +14,14 @@ FROM revision AS r JOIN machine_arn AS a ON a.key = r.machine
 WHERE r.id = :id;
 
 -- name: revision_delete_unused
--- Of a machine that is gone: the revisions that no execution was started with.
+-- Of a machine that is gone: the revisions that no execution was started with. `OFFSET 0`: looked up for each revision,
+-- rather than joined, which PostgreSQL might do the other way round.
 DELETE FROM revision
 WHERE machine = (SELECT key FROM machine_arn WHERE arn = :arn)
-    AND NOT EXISTS (SELECT 1 FROM execution WHERE execution.revision = revision.key AND map_run IS NULL)
-    AND NOT EXISTS (SELECT 1 FROM map_run WHERE map_run.revision = revision.key);
+    AND NOT EXISTS (
+        SELECT 1 FROM execution WHERE execution.revision = revision.key AND map_run IS NULL LIMIT 1 OFFSET 0
+    )
+    AND NOT EXISTS (SELECT 1 FROM map_run WHERE map_run.revision = revision.key LIMIT 1 OFFSET 0);
 
 -- name: machine_insert
 INSERT INTO machine (arn, name, type, status, created, revision)
