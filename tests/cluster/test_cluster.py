@@ -21,10 +21,19 @@ STEPS = {"A": {"Type": "Wait", "Seconds": 2, "Next": "B"}, "B": {"Type": "Pass",
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def cluster() -> AsyncIterator[Cluster]:
+async def nodes() -> AsyncIterator[Cluster]:
     async with Cluster(2, *_QUICK) as made:
-        await until(lambda: shared(made, 2))
         yield made
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def cluster(nodes: Cluster) -> Cluster:
+    """Two nodes that share the shards, whatever the test before has left."""
+    for node in nodes.nodes:
+        if not node.running:
+            await node.start()
+    await until(lambda: shared(nodes, 2))
+    return nodes
 
 
 async def shared(cluster: Cluster, nodes: int) -> bool | None:
@@ -125,8 +134,6 @@ async def test_a_node_that_is_killed(cluster: Cluster) -> None:
     await cluster.nodes[0].kill()
     await until(lambda: shared(cluster, 1))
     await check(cluster, executions)
-    await cluster.nodes[0].start()
-    await until(lambda: shared(cluster, 2))
 
 
 async def test_a_node_that_stands_still(cluster: Cluster) -> None:
@@ -148,7 +155,6 @@ async def test_postgresql_restarts(cluster: Cluster) -> None:
     await asyncio.to_thread(cluster.postgres.start)
     executions += await begun(cluster, machine, "after")
     await check(cluster, executions)
-    await until(lambda: shared(cluster, 2))
 
 
 async def test_a_node_without_its_database(cluster: Cluster) -> None:
@@ -160,7 +166,6 @@ async def test_a_node_without_its_database(cluster: Cluster) -> None:
     with pytest.raises(Refused, match="ServiceUnavailable"):
         await cluster.call(cluster.nodes[0], "StartExecution", stateMachineArn=machine)
     cluster.nodes[0].proxy.mend()
-    await until(lambda: shared(cluster, 2))
 
 
 async def test_a_node_leaves_in_order(cluster: Cluster) -> None:
@@ -169,7 +174,5 @@ async def test_a_node_leaves_in_order(cluster: Cluster) -> None:
     assert await cluster.nodes[0].stop() == 0
     await until(lambda: shared(cluster, 1))
     await check(cluster, executions)
-    await cluster.nodes[0].start()
-    await until(lambda: shared(cluster, 2))
     for node in cluster.nodes:
         assert "bug" not in node.log()
