@@ -39,8 +39,10 @@ from treadle.limits import Limits
 from treadle.runtime.resident import new_execution, row_of
 from treadle.runtime.tokens import NamedTask
 from treadle.store.contract import Commit, ExecutionRow
+from treadle.store.map_run_contract import MapRun
 from treadle.tasks.contract import TaskOutcome, TaskRequest
 
+from .datasets import Shelf, item
 from .disk import Disk
 from .histories import Attempt, Complain, History, Rules, rules_of
 from .tasks import Call, Services
@@ -50,8 +52,9 @@ _TOKEN_MILLISECONDS = 15 * 60 * 1_000
 
 
 class Checks:
-    def __init__(self, disk: Disk, services: Services, limits: Limits, complain: Complain) -> None:
+    def __init__(self, disk: Disk, services: Services, shelf: Shelf, limits: Limits, complain: Complain) -> None:
         self._disk = disk
+        self._shelf = shelf
         self._services = services
         self._limits = limits
         self._complain = complain
@@ -115,7 +118,30 @@ class Checks:
                 self._complain("map runs", f"{arn} is said to have ended, and has not, or not with all its children")
             if run.status == "SUCCEEDED" and run.children != len(rows):
                 self._complain("map runs", f"{arn} has {len(rows)} children, not {run.children}")
+            if run.results_written:
+                self._check_files(run, rows)
         return rows
+
+    def _check_files(self, run: MapRun, rows: Sequence[ExecutionRow]) -> None:
+        """Every child that has succeeded is in the files once, in order."""
+        folder = run.arn.rpartition(":")[2]
+        manifest = json.loads(self._shelf.files.get(f"{folder}/manifest.json", b"null"))
+        if manifest is None:
+            self._complain("map runs", f"{run.arn} says that its results are written, and there is no manifest")
+            return
+        files = [self._shelf.files.get(file["Key"], b"[]") for file in manifest["ResultFiles"]["SUCCEEDED"]]
+        written = [result["ExecutionArn"] for file in files for result in json.loads(file)]
+        if written != [row.arn for row in rows if row.status == "SUCCEEDED"]:
+            self._complain("map runs", f"{run.arn} has written the results of {written}")
+
+    def _check_items(self, run: MapRun) -> None:
+        """The children of a dataset work on the items of one version of it, which is the one of the note."""
+        notes = self._disk.map_run_notes(run.arn)
+        if notes:
+            for place, number in self._disk.children[run.arn].items():
+                row = self._disk.executions[number]
+                if json.loads(row.input) != item(notes[0].decode(), place):
+                    self._complain("map runs", f"{row.arn} works on {row.input}, at place {place} of {notes[0]!r}")
 
     def _check_late(self, history: History, event: HistoryEvent) -> None:
         """Nobody sleeps through his time and is then taken for overdue."""
@@ -264,6 +290,7 @@ class Checks:
             if ":express:" not in row.arn:
                 self._check_fold(row)
         for arn, taken in self._disk.children.items():
+            self._check_items(self._disk.map_runs[arn])
             if self._disk.map_runs[arn].redrives == 0 and any(
                 self._disk.executions[number].awaits_redrive for number in taken.values()
             ):

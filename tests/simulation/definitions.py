@@ -15,11 +15,14 @@ from msgspec import Struct
 
 from treadle.store.contract import MachineType
 
+from .datasets import BUCKET
+
 ARN = "arn:aws:states:eu-west-1:123456789012:"
 FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:work"
 ROLE = "arn:aws:iam::123456789012:role/simulated"
 _DEEPEST = 2
 """How deep Parallel and Map states nest."""
+_ITEM_FIELDS = ("Items", "ItemsPath", "ItemSelector")
 _SHORT_SECONDS = (0, 1, 5, 30)
 _LONG_SECONDS = (0, 1, 5, 40, 59, 61, 90, 200, 700)
 """Around the minute beyond which an execution leaves memory."""
@@ -155,6 +158,13 @@ class _Author:
             state["ToleratedFailurePercentage"] = dice.choice((30, 60, 100))
         if dice.random() < 0.3:
             state["ItemBatcher"] = {"MaxItemsPerBatch": 2}
+        elif dice.random() < 0.4:
+            state = {name: value for name, value in state.items() if name not in _ITEM_FIELDS}
+            reading = self._arguments({"Bucket": BUCKET, "Items": dice.randint(0, 7)})
+            state["ItemReader"] = {"Resource": "arn:aws:states:::s3:listObjectsV2", **reading}
+        if dice.random() < 0.3:
+            writing = self._arguments({"Bucket": BUCKET})
+            state["ResultWriter"] = {"Resource": "arn:aws:states:::s3:putObject", **writing}
         return {**state, **self._handlers()}
 
     # -- fields ----------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from . import plan
 from .checks import Checks
 from .clock import Clock
 from .cluster import Database, SimulatedCluster
-from .datasets import SimulatedDatasets
+from .datasets import Shelf, SimulatedDatasets
 from .disk import Disk
 from .limits import LIMITS
 from .loop import Scheduler
@@ -26,7 +26,7 @@ _OUTCOME_SECONDS = 60.0
 """Within which an outcome takes effect that was reported to a server which is well."""
 
 
-class Journal(Protocol):
+class Witness(Protocol):
     """Whoever writes down what happens."""
 
     def tell(self, what: str, *facts: object) -> None: ...
@@ -43,9 +43,10 @@ class Fleet:
         clock: Clock,
         dice: Random,
         services: Services,
+        shelf: Shelf,
         checks: Checks,
         make_runtime: MakeRuntime,
-        journal: Journal,
+        witness: Witness,
     ) -> None:
         self._plan = drawn
         self._disk = disk
@@ -53,11 +54,12 @@ class Fleet:
         self._clock = clock
         self._dice = dice
         self._services = services
+        self._shelf = shelf
         self._checks = checks
         self._make_runtime = make_runtime
-        self._journal = journal
+        self._witness = witness
         self._numbers = itertools.count(1)
-        self._database = Database(disk, scheduler, dice, journal.complain) if drawn.nodes > 1 else None
+        self._database = Database(disk, scheduler, dice, witness.complain) if drawn.nodes > 1 else None
         self.servers: list[Server | None] = [None] * drawn.nodes
         """By place: the process that runs there."""
 
@@ -120,7 +122,7 @@ class Fleet:
     def _crash(self, server: Server) -> None:
         if self.servers[server.place] is not server:
             return
-        self._journal.tell("crash", server.number)
+        self._witness.tell("crash", server.number)
         self.servers[server.place] = None
         server.die()
         self.disturb()
@@ -137,7 +139,7 @@ class Fleet:
 
     def _end_session(self, server: Server) -> None:
         if self._database is not None and server.cluster is not None:
-            self._journal.tell("session ends", server.number)
+            self._witness.tell("session ends", server.number)
             self._database.cut(server.cluster, "cut")
             self.disturb()
 
@@ -174,30 +176,30 @@ class Fleet:
                 lambda request, named: self._task_begun(server, request, named),
                 lambda request, named, outcome: self._task_reported(server, request, named, outcome),
             ),
-            datasets=SimulatedDatasets(),
+            datasets=SimulatedDatasets(self._shelf),
             clock=self._clock,
             limits=LIMITS,
             make_runtime=self._make_runtime,
             failed=lambda: self._scheduler.call_later(0.0, lambda: self._crash(server)),
-            raised=lambda text: self._journal.complain("no bugs", text),
+            raised=lambda text: self._witness.complain("no bugs", text),
         )
         self.servers[place] = server
-        self._journal.tell("server", number)
+        self._witness.tell("server", number)
         self.disturb()
         server.begin()
 
     def _raised(self, context: dict[str, Any]) -> None:
-        self._journal.complain("no bugs", f"{context.get('message')}: {context.get('exception')!r}")
+        self._witness.complain("no bugs", f"{context.get('message')}: {context.get('exception')!r}")
 
     # -- what is looked at -------------------------------------------------------------------------------------
 
     def _task_begun(self, server: Server, request: TaskRequest, named: NamedTask) -> None:
-        self._journal.tell("task", named.execution_arn, named.attempt, request.resource.resource)
+        self._witness.tell("task", named.execution_arn, named.attempt, request.resource.resource)
         # A node that has lost its shards and does not know may give out what another one has ended meanwhile.
         self._checks.task_begun(named, is_open=self._holder(server, named) is not None)
 
     def _task_reported(self, server: Server, request: TaskRequest, named: NamedTask, outcome: TaskOutcome) -> None:
-        self._journal.tell("outcome", named.execution_arn, named.attempt, outcome)
+        self._witness.tell("outcome", named.execution_arn, named.attempt, outcome)
         holder = self._holder(server, named)
 
         def look() -> None:

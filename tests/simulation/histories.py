@@ -37,6 +37,8 @@ class Rules(Struct, frozen=True):
     """How many branches each Parallel has."""
     distributed: frozenset[str]
     """Maps that have child executions in place of branches."""
+    writers: frozenset[str]
+    """Those of them whose results are written."""
     timeout_seconds: int | None
     """Of the execution as a whole."""
     seconds: dict[str, int | None]
@@ -51,6 +53,7 @@ def rules_of(definition: dict[str, Any]) -> Rules:
         follow={name: frozenset(_following(state)) for name, state in states.items()},
         branches={name: len(state["Branches"]) for name, state in states.items() if state["Type"] == "Parallel"},
         distributed=frozenset(name for name, state in states.items() if _is_distributed(state)),
+        writers=frozenset(name for name, state in states.items() if "ResultWriter" in state),
         timeout_seconds=definition.get("TimeoutSeconds"),
         seconds={name: _patience(state) for name, state in states.items()},
     )
@@ -222,7 +225,10 @@ class History:
         if branch.caught:
             return
         expected = None
-        if event.type == "MapStateExited" and branch.map_run is not None:
+        if event.type == "MapStateExited" and branch.state in self._rules.writers:
+            if branch.output.get("MapRunArn") != branch.map_run:
+                self._wrong("joins", event, f"its output is {branch.output}")
+        elif event.type == "MapStateExited" and branch.map_run is not None:
             expected = [json.loads(row.output or "null") for row in children if row.status == "SUCCEEDED"]
         elif branch.fork is not None:
             first, count = branch.fork

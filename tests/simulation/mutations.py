@@ -240,6 +240,10 @@ def _lose_entries(disk: Disk, commits: Sequence[Commit]) -> None:
     _commit(disk, [commit if next(_lost) % 8 else replace(commit, entry=None) for commit in commits])
 
 
+def _note_wrongly(disk: Disk, arn: str, note: bytes) -> None:
+    disk._notes[arn] = [note + b" or another"]
+
+
 def _write_twice(disk: Disk, commits: Sequence[Commit]) -> None:
     _commit(disk, commits)
     if next(_lost) % 8 == 0:
@@ -307,6 +311,9 @@ MUTATIONS: Mapping[str, Mutation] = {
         nodes=3,
     ),
     "nobody goes on with what another node had": Mutation(frozenset({"ended"}), make_runtime=_TakesUpNothing, nodes=3),
+    "the notes of a dataset are not those of what was read": Mutation(
+        frozenset({"map runs"}), [Patch(Disk, "map_run_note_add", _note_wrongly)]
+    ),
     "executions that have ended stay in memory": Mutation(frozenset({"leftovers", "ended"}), make_runtime=_Keeps),
 }
 """By what goes wrong."""

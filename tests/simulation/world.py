@@ -30,6 +30,7 @@ from . import plan
 from .checks import Checks
 from .clients import DO, Clients, Lost
 from .clock import EPOCH, Clock
+from .datasets import Shelf
 from .definitions import ROLE, MachinePlan
 from .disk import Disk
 from .fleet import Fleet
@@ -76,7 +77,8 @@ class World:
         self._disk.on_commit = self._committed
         self._services = Services(f"task {drawn.seed}", self._disk.secret())
         self._services.on_token = self._somebody_has
-        self._checks = Checks(self._disk, self._services, LIMITS, self.complain)
+        self._shelf = Shelf(Random(f"shelf {drawn.seed}"))
+        self._checks = Checks(self._disk, self._services, self._shelf, LIMITS, self.complain)
         self._outside = self._scheduler.loop(self._raised_outside)
         self._clients = Clients(self, self._services, self._dice, lambda: self._over)
         self._clients_at_work = 0
@@ -87,6 +89,7 @@ class World:
             self._clock,
             self._dice,
             self._services,
+            self._shelf,
             self._checks,
             make_runtime,
             self,
@@ -120,7 +123,7 @@ class World:
 
     def _calm_down(self) -> None:
         """From here on nothing goes wrong."""
-        self._calm = self._services.calm = True
+        self._calm = self._services.calm = self._shelf.calm = True
         self._fleet.calm_down()
         jumps = [event.seconds for event in self._plan.events if isinstance(event, plan.JumpClock)]
         self._until = self._scheduler.time + _PATIENCE_SECONDS - sum(jump for jump in jumps if jump < 0)
