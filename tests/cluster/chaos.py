@@ -112,6 +112,8 @@ class Load:
         """Executions that somebody wanted to stop."""
         self.answered: dict[str, str] = {}
         """Tasks whose answers were acknowledged: what was answered, and the execution."""
+        self.problems: list[str] = []
+        """Refusals that should not be."""
         self.refused: Counter[str] = Counter()
         self._chance = chance
         self._machines: dict[str, str] = {}
@@ -142,7 +144,8 @@ class Load:
             await self.cluster.insist(None, "StartExecution", **request)
         except Refused as error:
             if error.type != "ExecutionAlreadyExists":
-                raise
+                self.problems.append(f"{kind}-{n} cannot be started: {error!r}")
+                return False
             # An earlier try, whose answer was lost, has begun it, and it has ended meanwhile.
         except NoAnswer:
             return False
@@ -170,7 +173,8 @@ class Load:
                     self.refused["late" if unsure else error.type] += 1
                     return
                 if error.type not in AGAIN:
-                    raise
+                    self.problems.append(f"a token is refused: {error!r}")
+                    return
                 unsure = True
             except NoAnswer:
                 unsure = True
@@ -273,7 +277,7 @@ async def _carried_out(trouble: Awaitable[None]) -> None:
 
 async def check(load: Load) -> list[str]:
     """What does not hold."""
-    found: list[str] = []
+    found = load.problems
     outputs: Counter[str] = Counter()
     gate = asyncio.Semaphore(8)
 
