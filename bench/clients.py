@@ -87,7 +87,13 @@ async def _ask(
 
 
 def any_runs(client: Client, machine: str) -> bool:
-    page = client.call("ListExecutions", stateMachineArn=machine, statusFilter="RUNNING", maxResults=1)
+    """A server that is too busy to say has something left to do."""
+    try:
+        page = client.call("ListExecutions", stateMachineArn=machine, statusFilter="RUNNING", maxResults=1)
+    except Refused as refusal:
+        if "ThrottlingException" not in str(refusal):
+            raise
+        return True
     return bool(page["executions"])
 
 
