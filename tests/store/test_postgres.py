@@ -162,15 +162,16 @@ async def test_a_server_that_is_not_there() -> None:
     assert "secret" not in refused
 
 
-def walks(plan: Mapping[str, Any]) -> Iterator[str]:
+def walks(plan: Mapping[str, Any], limited: bool = False) -> Iterator[str]:
     """The steps that read all of a table or an index, or put rows in order."""
     index = plan.get("Index Name")
-    if plan["Node Type"] == "Seq Scan" or (index is not None and "Index Cond" not in plan):
+    first_rows = limited and "Filter" not in plan
+    if plan["Node Type"] == "Seq Scan" or (index is not None and "Index Cond" not in plan and not first_rows):
         yield f"{plan['Node Type']} {index or plan['Relation Name']}"
     elif "Sort" in plan["Node Type"]:
         yield plan["Node Type"]
     for below in plan.get("Plans", ()):
-        yield from walks(below)
+        yield from walks(below, plan["Node Type"] == "Limit")
 
 
 _WALKS = {
