@@ -288,7 +288,10 @@ class SimulatedCluster:
         return cast("Survey", await self.nodes_store.through_session(survey))
 
     async def take(self, shards: Collection[int]) -> Collection[int]:
+        session = self.session
         taken = await self.nodes_store.through_session(lambda: self.nodes_store.take(shards))
+        if self.session is not session:  # It was lost before its answer was heard.
+            return ()
         self.nodes_store.taken(taken)
         return cast("Collection[int]", taken)
 
@@ -300,7 +303,13 @@ class SimulatedCluster:
         self.nodes_store.held.discard(shard)
         self.nodes_store.retired.discard(shard)
         self.nodes_store.shards_changed()
-        await self.nodes_store.through_session(lambda: self._database.locks.pop(shard, None) and None)
+        session = self.session
+
+        def unlock() -> None:
+            if self._database.locks.get(shard) is session:  # another node may have it by now
+                del self._database.locks[shard]
+
+        await self.nodes_store.through_session(unlock)
 
     async def answer(self, request_id: int, answer: bytes) -> None:
         await self.nodes_store.through_session(lambda: self._database.answer(request_id, answer))

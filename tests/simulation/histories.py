@@ -226,7 +226,7 @@ class History:
             return
         expected = None
         if event.type == "MapStateExited" and branch.state in self._rules.writers:
-            if branch.output.get("MapRunArn") != branch.map_run:
+            if not isinstance(branch.output, dict) or branch.output.get("MapRunArn") != branch.map_run:
                 self._wrong("joins", event, f"its output is {branch.output}")
         elif event.type == "MapStateExited" and branch.map_run is not None:
             expected = [json.loads(row.output or "null") for row in children if row.status == "SUCCEEDED"]

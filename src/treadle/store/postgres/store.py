@@ -37,6 +37,8 @@ class PostgresStore(SqlTables, Connections):
         self._held: set[int] = set()
         self._retired: set[int] = set()
         """Those of them in which executions only begin where there is no other."""
+        self._losses = 0
+        """How many sessions were lost."""
         self._turns = itertools.cycle((0,))
         self._turn, self._left = 0, 0
 
@@ -74,7 +76,10 @@ class PostgresStore(SqlTables, Connections):
                     taken[shard] = number
             return taken
 
+        losses = self._losses
         taken = await self.write(job, ALONE)
+        if losses != self._losses:  # The answer came, but the session went before it was heard here.
+            return ()
         for shard, number in taken.items():
             self._numbers[shard] = max(number, self._numbers.get(shard, 0))
         self._held.update(taken)
@@ -96,6 +101,7 @@ class PostgresStore(SqlTables, Connections):
 
     def forget_shards(self, reason: Exception) -> None:
         """The session is lost, and with it all shards."""
+        self._losses += 1
         self._held.clear()
         self._retired.clear()
         self._shards_changed()
