@@ -40,10 +40,14 @@ class MapResults:
         self._datasets = datasets
         self._limits = limits
 
-    async def check(self, run: Run) -> None:
-        """That results can be written where they are to go. Raises DatasetError."""
+    async def refusal(self, run: Run) -> str | None:
+        """Why results cannot be written where they are to go; None: they can, or none are wanted."""
         if run.target is not None and run.target.exports:
-            await self._destination(run, run.target).check()
+            try:
+                await self._destination(run, run.target).check()
+            except DatasetError as error:
+                return str(error)
+        return None
 
     async def result(self, run: Run) -> Document | None:
         """Of the state, of a run that succeeded; None if it is larger than a result may be. What is written has been

@@ -256,9 +256,13 @@ class MapRuns:
             await self._work(run)
 
     async def _work(self, run: Run) -> None:
+        # Nothing is begun whose results could not be written. Children that end meanwhile wait, so that no step begins
+        # or ends anything before that is known.
+        refusal = None if run.given_up else await self._results.refusal(run)
         run.phase = Phase.WORKING
-        if not run.given_up:
-            await self._check_target(run)
+        if refusal is not None:
+            run.target = None
+            self._stop(run, "FAILED", "States.ResultWriterFailed", refusal)
         for child in run.arrived:
             self._count_end(run, child)
         run.arrived.clear()
@@ -279,14 +283,6 @@ class MapRuns:
             redriven=self._clock.now(),
         )
         await self._store.map_run_redrive(run.row)
-
-    async def _check_target(self, run: Run) -> None:
-        """Nothing is begun whose results could not be written."""
-        try:
-            await self._results.check(run)
-        except DatasetError as error:
-            run.target = None
-            self._stop(run, "FAILED", "States.ResultWriterFailed", str(error))
 
     # -- working ---------------------------------------------------------------------------------------------
 
