@@ -82,11 +82,12 @@ def cpu_seconds(pid: int) -> float:
 
 
 def cpu_seconds_of_machine() -> float:
-    """Processor time that everybody together has used, in user and system mode and for interrupts."""
-    user, nice, system, _, _, interrupts, soft_interrupts, *_ = map(
+    """Processor time that everybody together has used, in user and system mode and for interrupts; and what the host of
+    a virtual machine gave to others, which is as far away."""
+    user, nice, system, _, _, interrupts, soft_interrupts, stolen, *_ = map(
         int, Path("/proc/stat").read_text(encoding="ascii").partition("\n")[0].split()[1:]
     )
-    return (user + nice + system + interrupts + soft_interrupts) / _TICKS_PER_SECOND
+    return (user + nice + system + interrupts + soft_interrupts + stolen) / _TICKS_PER_SECOND
 
 
 def flushes(folder: Path) -> int:

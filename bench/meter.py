@@ -32,7 +32,7 @@ class Meter:
         self.client_cpu = 0.0
         self.flushes = 0
         self.others = 0.0
-        """Cores that others used on average."""
+        """Cores that others used on average: other processes, and other guests of the host."""
 
     def __enter__(self) -> Meter:
         self._machine = cpu_seconds_of_machine()
