@@ -1,4 +1,4 @@
-"""The server's own HTTP connection, over a socket: what takes the short way, what does not; nobody can tell them apart."""
+"""The server's own HTTP connection, over a socket: what takes the short way; nobody can tell it from the other."""
 
 from __future__ import annotations
 
