@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -67,11 +69,14 @@ async def stopped(services: Services, arn: str) -> dict[str, Any]:
 # -- ECS -----------------------------------------------------------------------------------------------------
 
 
-async def test_a_task_ends_with_its_first_essential_container(services: Services) -> None:
+async def test_a_task_ends_with_its_first_essential_container(services: Services, tmp_path: Path) -> None:
+    """The essential one ends after the helper: it reads a pipe until the helper's exit has closed it."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
     define_task(
         services,
-        container("main", command=["sh", "-c", "exit 3"]),
-        container("helper", command=["sh", "-c", "exit 0"], essential=False),
+        container("main", command=["sh", "-c", f"read nothing < {pipe}; exit 3"]),
+        container("helper", command=["sh", "-c", f"exec 9> {pipe}; exit 0"], essential=False),
         container("other", command=["sleep", "1000"]),
     )
     services.rules(AS_IS.format("ecs"))
