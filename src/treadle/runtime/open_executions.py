@@ -8,6 +8,8 @@ database may together go beyond the limit by what they hold.
 
 from __future__ import annotations
 
+import asyncio
+
 from treadle.limits import Limits
 from treadle.runtime.errors import TooManyExecutions
 from treadle.store.contract import Store
@@ -24,14 +26,20 @@ class OpenExecutions:
         self._limit = limits.executions_open
         self._room = 0
         self._being_started = 0
+        self._asking = asyncio.Lock()
+        """Many run out of room at once: the first of them asks for all."""
 
     async def __aenter__(self) -> None:
         if self._room <= 0:
-            running = await self._store.executions_open()
-            self._room = min(self._limit - running - self._being_started, _ROOM_TAKEN)
-            if self._room <= 0:
-                raise TooManyExecutions
-        self._room -= 1
+            async with self._asking:
+                if self._room <= 0:
+                    running = await self._store.executions_open()
+                    self._room = min(self._limit - running - self._being_started, _ROOM_TAKEN)
+                if self._room <= 0:
+                    raise TooManyExecutions
+                self._room -= 1
+        else:
+            self._room -= 1
         self._being_started += 1
 
     async def __aexit__(self, *_: object) -> None:
