@@ -43,7 +43,7 @@ from treadle.store.map_run_contract import MapRun
 from treadle.tasks.contract import TaskOutcome, TaskRequest
 
 from .datasets import Shelf, item
-from .disk import Disk
+from .disk import Disk, changed
 from .histories import Attempt, Complain, History, Rules, rules_of
 from .tasks import Call, Services
 
@@ -82,6 +82,8 @@ class Checks:
         history = self._histories.get(row.id)
         if history is None:
             history = self._histories[row.id] = History(row.arn, row.started, self._rules_of(row), self._complain)
+        if commit.row_unchanged and changed(row, commit.execution) != row:
+            self._complain("row", f"{row.arn}: it was not written that its row has changed to {commit.execution}")
         events = [] if commit.entry is None else decode_events(commit.entry.events)
         for event in events:
             self._check_late(history, event)

@@ -146,8 +146,8 @@ class Disk:
                 self._by_arn[row.arn] = row.id
                 if row.map_run is not None and row.child is not None:
                     self.children[row.map_run][row.child] = row.id
-            else:
-                self.executions[row.id] = _changed(self.executions[row.id], row)
+            elif not commit.row_unchanged:
+                self.executions[row.id] = changed(self.executions[row.id], row)
             if commit.redrive is not None:
                 self.redrive_records.setdefault(row.id, []).append(commit.redrive)
             if commit.entry is not None:
@@ -369,7 +369,7 @@ def _newest_first(rows: Iterable[ExecutionRow], before: tuple[int, int] | None, 
     return [replace(row, input="", output=None) for row in behind[:limit]]
 
 
-def _changed(before: ExecutionRow, row: ExecutionRow) -> ExecutionRow:
+def changed(before: ExecutionRow, row: ExecutionRow) -> ExecutionRow:
     """What a commit changes of an execution that is there."""
     return replace(
         before,

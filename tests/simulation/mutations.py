@@ -117,6 +117,15 @@ class _TakesAnyAnswer(Runtime):
             return
 
 
+_step_commit = Step.commit
+
+
+def _commit_without_row(step: Step) -> Commit | None:
+    """What executions wait for is not written."""
+    commit = _step_commit(step)
+    return commit if commit is None or commit.created else replace(commit, row_unchanged=step.row.status == "RUNNING")
+
+
 class _DropsTooMuch(Runtime):
     """Whoever has a timer leaves memory, and nobody is told to wake him."""
 
@@ -272,6 +281,7 @@ MUTATIONS: Mapping[str, Mutation] = {
         frozenset({"commit first", "no bugs"}), [Patch(SimulatedStore, "_write", _answer_before_effect)]
     ),
     "a journal entry is lost": Mutation(_HISTORY, [Patch(Disk, "commit", _lose_entries)]),
+    "a row that has changed is not written": Mutation(frozenset({"row"}), [Patch(Step, "commit", _commit_without_row)]),
     "a journal entry is written twice": Mutation(_HISTORY, [Patch(Disk, "commit", _write_twice)]),
     "timers fire early": Mutation(
         frozenset({"early timer"}),

@@ -213,6 +213,15 @@ class StoreSuite(
         assert await store.execution_get(made.arn) == replace(made, wake=5)
         assert await store.journal(made.id) == [entry(n, n) for n in range(1, 6)]
 
+    async def test_a_row_that_is_unchanged_is_not_written(self, store: Store) -> None:
+        """(It says so here of one that is not, to tell the difference.)"""
+        made = execution(store, "orders")
+        step = Commit(execution=replace(made, wake=9), row_unchanged=True, entry=entry(2, 2))
+        await store.commit([created(made, entry(1, 1)), step])
+        await store.commit([replace(step, entry=entry(3, 3))])
+        assert await store.execution_get(made.arn) == made
+        assert await store.journal(made.id) == [entry(n, n) for n in range(1, 4)]
+
     async def test_batches_take_effect_in_the_order_they_were_handed_over(self, store: Store) -> None:
         made = execution(store, "orders")
         batches = [[created(made, entry(1, 1))]]

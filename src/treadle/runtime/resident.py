@@ -59,6 +59,7 @@ class Resident:
         "forsaken",
         "queued",
         "row",
+        "row_committed",
         "running",
         "signals",
         "stored",
@@ -68,6 +69,8 @@ class Resident:
     def __init__(self, row: ExecutionRow, execution: Execution | None, *, stored: bool) -> None:
         self.row = row
         """As last committed (or, before the first commit, as it was made)."""
+        self.row_committed = False
+        """Whether the store is known to have exactly this row, because it was committed here."""
         self.execution = execution
         """None while it is being loaded."""
         self.stored = stored
@@ -147,7 +150,9 @@ class Step(Struct, frozen=True):
             # An Express execution leaves nothing, but a child of a map run its outcome.
             ended = self.row.map_run is not None and self.row.status != "RUNNING"
             return Commit(execution=self.row, created=not self.resident.again) if ended else None
-        if not self.events and self.row == self.resident.row:
+        known = self.resident.row_committed
+        unchanged = (known or not self.events) and self.row == self.resident.row
+        if unchanged and not self.events:
             return None
         entry = None
         if self.events:
@@ -157,6 +162,7 @@ class Step(Struct, frozen=True):
         return Commit(
             execution=self.row,
             created=not self.resident.created,
+            row_unchanged=unchanged and known,
             entry=entry,
             redrive=self._redrive(),
             answers=self._answers() if self.received else (),

@@ -216,7 +216,7 @@ class Shell:
             return
         resident.busy = False
         resident.row = step.row
-        resident.created = True
+        resident.created = resident.row_committed = True
         self.watchers.committed(step.row.id, step.events, step.row.status)
         if resident.begun is not None:
             answer(resident.begun, step.row)

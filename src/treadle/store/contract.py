@@ -209,6 +209,8 @@ class Commit(Struct, frozen=True, kw_only=True):
     execution: ExecutionRow
     """The row as it stands now. `created` says whether it is a new one."""
     created: bool = False
+    row_unchanged: bool = False
+    """The row is as it was committed last, and need not be written again: most steps only add to the journal."""
     entry: JournalEntry | None = None
     redrive: RedriveRecord | None = None
     """With it, an execution that had ended begins again; its number is the row's `redrives`."""

@@ -101,6 +101,8 @@ def _given(commits: Sequence[Commit]) -> dict[Part, list[list[Any]]]:
     changed: dict[int, ExecutionRow] = {}
     for commit in commits:
         row = commit.execution
+        if commit.row_unchanged:
+            continue
         if commit.created:
             created[row.id] = row
         elif row.id in created:

@@ -72,7 +72,7 @@ def _write_commits(connection: sqlite3.Connection, commits: Sequence[Commit]) ->
         cursor = connection.executemany(STATEMENTS["redrive_insert"], redriven)
         if cursor.rowcount != len(redriven):
             raise Conflict("an execution that was to be redriven runs, or its machine is going or gone")
-    changed = [commit.execution for commit in commits if not commit.created]
+    changed = [commit.execution for commit in commits if not (commit.created or commit.row_unchanged)]
     if changed:
         cursor = connection.executemany(STATEMENTS["execution_update"], map(_changed, changed))
         if cursor.rowcount != len(changed):
