@@ -15,7 +15,7 @@ from bench.wire import AsyncClient, Client, Refused
 from bench.wrk import Load
 
 CONNECTIONS = 64
-_SHORT_POLL_SECONDS = 0.001
+SHORT_POLL_SECONDS = 0.001
 _GIVE_UP_SECONDS = 3_600
 
 
@@ -110,7 +110,7 @@ def succeeded(client: Client, machine: str) -> set[str]:
 
 
 def until_all_ended(client: Client, machine: str) -> None:
-    until(lambda: not any_runs(client, machine), _SHORT_POLL_SECONDS * 10)
+    until(lambda: not any_runs(client, machine), SHORT_POLL_SECONDS * 10)
 
 
 def until(holds: Callable[[], bool], poll_seconds: float) -> None:
@@ -121,7 +121,7 @@ def until(holds: Callable[[], bool], poll_seconds: float) -> None:
         time.sleep(poll_seconds)
 
 
-def duration(client: Client, machine: str, data: str = "{}", poll_seconds: float = _SHORT_POLL_SECONDS) -> float:
+def duration(client: Client, machine: str, data: str = "{}", poll_seconds: float = SHORT_POLL_SECONDS) -> float:
     """Seconds from StartExecution until DescribeExecution, asked so often, says SUCCEEDED."""
     began = time.perf_counter()
     execution = client.call("StartExecution", stateMachineArn=machine, input=data)["executionArn"]

@@ -27,7 +27,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     executions_in_memory: int = 100_000
     """Executions at work at once, some ten kilobytes each; a start that would bring one more gets ThrottlingException.
     Those that sleep or wait for an outside answer are not in memory."""
-    throttled_milliseconds: int = 250
+    throttled_milliseconds: int = 1_000
     """How long a request that is refused so waits for its answer."""
     json_depth: int = 1_000
     """Nesting of arrays and objects in any JSON that is sent in."""
