@@ -124,6 +124,7 @@ class GroupWriter:
             return
         try:
             written = self._write(group)
+            self._database.check_in_place()
         except Exception as error:
             self._end(group, error)
             return
@@ -186,11 +187,13 @@ class GroupWriter:
         for each in group:
             each.apart = True
         self._write(group)
+        self._database.check_in_place()
         self._commit()
 
     def _commit(self) -> None:
-        self._database.check_in_place()
-        self._database.writer.execute("COMMIT")
+        """In one call, which has to wait for the interpreter lock once, when it is done: to execute the statement
+        takes several, and each of them keeps the event loop busy with handing over the lock."""
+        self._database.writer.commit()
 
     def _end(self, group: Sequence[_Queued], trouble: BaseException | None) -> None:
         """Answer the group and begin the next round; or, if nothing can be written any more, refuse all."""
