@@ -26,21 +26,26 @@ class OpenExecutions:
         self._limit = limits.executions_open
         self._room = 0
         self._being_started = 0
-        self._asking = asyncio.Lock()
-        """Many run out of room at once: the first of them asks for all."""
+        self._asked: asyncio.Task[bool] | None = None
+        """Many run out of room at once: the first of them asks for all, and all go on when there is an answer."""
 
     async def __aenter__(self) -> None:
-        if self._room <= 0:
-            async with self._asking:
-                if self._room <= 0:
-                    running = await self._store.executions_open()
-                    self._room = min(self._limit - running - self._being_started, _ROOM_TAKEN)
-                if self._room <= 0:
-                    raise TooManyExecutions
-                self._room -= 1
-        else:
-            self._room -= 1
+        while self._room <= 0:
+            if self._asked is None:
+                self._asked = asyncio.create_task(self._ask())
+            if not await asyncio.shield(self._asked):
+                raise TooManyExecutions
+        self._room -= 1
         self._being_started += 1
 
     async def __aexit__(self, *_: object) -> None:
         self._being_started -= 1
+
+    async def _ask(self) -> bool:
+        """Whether there is room."""
+        try:
+            running = await self._store.executions_open()
+            self._room = min(self._limit - running - self._being_started, _ROOM_TAKEN)
+            return self._room > 0
+        finally:
+            self._asked = None
