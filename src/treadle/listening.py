@@ -18,7 +18,13 @@ from treadle.config import Settings
 from treadle.limits import Limits
 from treadle.short_way import Connection
 
-_BACKLOG = 2_048
+_BACKLOG = 4_096
+"""Connections that wait to be taken, as far as the system allows. A client whose connection does not fit in tries again
+after a second."""
+_TAKEN_AT_ONCE = 16
+"""Connections that are taken in one turn of the event loop. libuv takes one for each descriptor that it watches; on a
+loop that is busy, hundreds of new clients would wait for seconds, while those that have come before them are served.
+(So each new client on a quiet loop costs as many attempts, a microsecond each.)"""
 _FILES_ON_MACOS = 10_240
 """OPEN_MAX there: what every process may ask for."""
 _KEEP_ALIVE_SECONDS = 65
@@ -50,6 +56,7 @@ class Server:
             access_log=False,
             server_header=False,
             proxy_headers=False,
+            backlog=_BACKLOG,
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=_GRACE_SECONDS,
         )
@@ -60,13 +67,19 @@ class Server:
         self._serving: asyncio.Task[None] | None = None
 
     async def start(self, listener: socket.socket) -> None:
-        self._serving = asyncio.create_task(self._uvicorn.serve(sockets=[listener]))
+        listeners = [listener, *(listener.dup() for _ in range(_TAKEN_AT_ONCE - 1))]
+        self._serving = asyncio.create_task(self._uvicorn.serve(sockets=listeners))
         ready = asyncio.create_task(self._uvicorn.ready.wait())
         await asyncio.wait({ready, self._serving}, return_when=asyncio.FIRST_COMPLETED)
         if self._serving.done():
             ready.cancel()
             self._serving.result()
             raise RuntimeError("uvicorn ended before it was ready")
+
+    @property
+    def connections(self) -> int:
+        """How many clients are connected."""
+        return len(self._uvicorn.server_state.connections)
 
     async def stop(self) -> None:
         self._uvicorn.should_exit = True
