@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -35,7 +36,10 @@ class FakeStepFunctions:
     def execution_arn(self, machine_arn: str, name: str) -> str:
         raise NotImplementedError
 
-    async def wait_for_end(self, execution_arn: str) -> None:
+    def watch_end(self, execution_arn: str) -> asyncio.Future[Any]:
+        raise NotImplementedError
+
+    async def wait_for_end(self, execution_arn: str, end: asyncio.Future[Any]) -> None:
         raise NotImplementedError
 
     async def stop(self, execution_arn: str) -> None:

@@ -97,12 +97,17 @@ class WatchedCalls:
             await asyncio.get_running_loop().create_future()
         return answer
 
-    async def wait_for_end(self, execution_arn: str) -> None:
+    def watch_end(self, execution_arn: str) -> asyncio.Future[Any]:
         self.waiting += 1
-        try:
-            await self._inner.wait_for_end(execution_arn)
-        finally:
-            self.waiting -= 1
+        end = self._inner.watch_end(execution_arn)
+        end.add_done_callback(self._told)
+        return end
+
+    def _told(self, end: asyncio.Future[Any]) -> None:
+        self.waiting -= 1
+
+    async def wait_for_end(self, execution_arn: str, end: asyncio.Future[Any]) -> None:
+        await self._inner.wait_for_end(execution_arn, end)
 
     async def stop(self, execution_arn: str) -> None:
         self.under_way += 1

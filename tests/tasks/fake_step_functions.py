@@ -33,6 +33,7 @@ class FakeStepFunctions:
         self.begin.set()
         self.asked_to_begin = asyncio.Event()
         self.waiting = asyncio.Event()
+        self.watched: list[asyncio.Future[Any]] = []
         self.stopped: list[str] = []
 
     async def call(self, operation: str, request: dict[str, Any], *, account: str, region: str) -> ServiceAnswer:
@@ -72,9 +73,23 @@ class FakeStepFunctions:
     def execution_arn(self, machine_arn: str, name: str) -> str:
         return f"{machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
 
-    async def wait_for_end(self, execution_arn: str) -> None:
+    def watch_end(self, execution_arn: str) -> asyncio.Future[Any]:
         self.waiting.set()
-        await self.go.wait()
+        end: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.watched.append(end)
+        if self.go.is_set():
+            end.set_result(None)
+        return end
+
+    async def wait_for_end(self, execution_arn: str, end: asyncio.Future[Any]) -> None:
+        await end
+
+    def end(self) -> None:
+        """Every execution that is waited for."""
+        self.go.set()
+        for end in self.watched:
+            if not end.done():
+                end.set_result(None)
 
     async def stop(self, execution_arn: str) -> None:
         self.stopped.append(execution_arn)

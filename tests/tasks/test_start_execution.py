@@ -10,7 +10,7 @@ from treadle.document import Document, decode, encode
 from treadle.limits import DEFAULT_LIMITS
 from treadle.tasks.contract import TaskOutcome
 from treadle.tasks.dispatch import Dispatch
-from treadle.tasks.start_execution import problem, run_start_execution
+from treadle.tasks.start_execution import problem
 
 from .fake_step_functions import ACCOUNT, BEGUN, MACHINE, FakeStepFunctions, fault
 from .fakes import FakeFunctions, failure, request
@@ -25,9 +25,23 @@ async def run(
     api: FakeStepFunctions, parameters: Any, pattern: str = "", **changes: Any
 ) -> tuple[TaskOutcome, list[Document]]:
     """The outcome, and what was submitted."""
-    submitted: list[Document] = []
-    asked = replace(request(START + pattern, parameters), **changes)
-    return await run_start_execution(asked, api, DEFAULT_LIMITS, submitted.append), submitted
+    dispatch, outcome, submitted = Dispatch(FakeFunctions()), asyncio.Future[TaskOutcome](), list[Document]()
+    dispatch.connect(api)
+
+    def report(reported: TaskOutcome) -> None:
+        if reported.submitted:
+            assert reported.output is not None
+            submitted.append(reported.output)
+        else:
+            outcome.set_result(reported)
+
+    dispatch.run(replace(request(START + pattern, parameters), **changes), report)
+    try:
+        return await outcome, submitted
+    except asyncio.CancelledError:
+        dispatch.cancel("token")
+        await dispatch.ended()
+        raise
 
 
 async def result(api: FakeStepFunctions, parameters: Any, pattern: str = "", **changes: Any) -> dict[str, Any]:
@@ -241,7 +255,43 @@ async def test_abandoned_it_stops_nothing() -> None:
     await dispatch.ended()
     assert not api.stopped
     assert [outcome.submitted for outcome in reported] == [True]
+    assert api.watched[0].cancelled()
     dispatch.abandon("of nothing")
+
+
+async def test_cancelled_and_asked_for_again_it_is_waited_for_anew() -> None:
+    """Another node has had it meanwhile. What is told of the first wait does not count."""
+    api = FakeStepFunctions()
+    asked = replace(request(START + ".sync", ONE), submitted=(await run(api, ONE, ".sync"))[1][0])
+    api.go.clear()
+    dispatch, first, second = Dispatch(FakeFunctions()), list[TaskOutcome](), asyncio.Queue[TaskOutcome]()
+    dispatch.connect(api)
+    dispatch.run(asked, first.append)
+    dispatch.run(asked, first.append)
+    assert len(api.watched) == 2
+    dispatch.abandon("token")
+    dispatch.run(asked, second.put_nowait)
+    assert len(api.watched) == 3
+    api.end()
+    assert (await second.get()).output is not None
+    assert not first
+
+
+@pytest.mark.parametrize("rounds", range(12))
+async def test_cancelled_at_whatever_moment_it_leaves_nothing_running(rounds: int) -> None:
+    api = FakeStepFunctions()
+    api.go.clear()
+    dispatch = Dispatch(FakeFunctions())
+    dispatch.connect(api)
+    dispatch.run(request(START + ".sync", ONE), lambda outcome: None)
+    for _ in range(rounds):
+        await asyncio.sleep(0)
+    dispatch.cancel("token")
+    for _ in range(12):
+        await asyncio.sleep(0)
+    assert api.stopped == list(api.executions)
+    assert all(end.cancelled() for end in api.watched)
+    await dispatch.ended()
 
 
 async def test_cancelled_while_it_begins_it_stops_what_began() -> None:

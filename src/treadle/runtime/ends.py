@@ -1,22 +1,21 @@
 """Who waits for the end of an execution, whether it is in memory meanwhile or not.
 
 Whoever begins to wait has to look whether there is an execution, and whether it still runs.  What is asked for while
-one read is under way makes up the next one: after a restart, very many begin to wait at once.
+one read is under way makes up the next one: after a restart, very many begin to wait at once.  A read may find running
+what ends before its answer is here: who waits for that is told by `tell`, as if he had known already that it runs.
 """
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from treadle.runtime.resident import answer
-from treadle.store.contract import ExecutionRow, ExecutionStatus, Store
+from treadle.store.contract import ExecutionRow, Store
 
-_Waiter = asyncio.Future[ExecutionRow]
-_Found = tuple[int, ExecutionStatus] | None
+_Waiter = asyncio.Future[Any]
 
 _READ_TOGETHER = 500
 """Executions that one read looks for."""
@@ -25,65 +24,77 @@ _READ_TOGETHER = 500
 class Ends:
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._waiting: dict[int, set[_Waiter]] = {}
+        self._waiting: dict[int, list[_Waiter]] = {}
+        """For executions that run."""
         self._closed: Exception | None = None
-        self._asked: dict[str, list[asyncio.Future[_Found]]] = {}
-        """What the next read is to find, by ARN."""
+        self._asked: dict[str, list[_Waiter]] = {}
+        """For those that the next read is to find, by ARN."""
+        self._looking: Mapping[str, Sequence[_Waiter]] = {}
+        """For those that the read under way is to find."""
         self._reading: asyncio.Task[None] | None = None
 
     async def wait(self, execution_arn: str) -> bool:
         """Until an execution of the store has ended; False at once if there is none. Raises why nobody is told any
         more."""
-        found = await self._look(execution_arn)
-        if found is not None and found[1] == "RUNNING":
-            ended = self.of(found[0])
-            try:
-                found = await self._look(execution_arn)  # it may have ended meanwhile
-                if found is not None and found[1] == "RUNNING":
-                    await ended
-            finally:
-                ended.cancel()
-        return found is not None
+        return await self.watch(execution_arn) is not None
 
-    def _look(self, execution_arn: str) -> asyncio.Future[_Found]:
-        """What a read finds that begins after this call."""
-        found: asyncio.Future[_Found] = asyncio.get_running_loop().create_future()
-        self._asked.setdefault(execution_arn, []).append(found)
+    def watch(self, execution_arn: str) -> asyncio.Future[Any]:
+        """Done when an execution of the store has ended; with None, and at once, if there is none."""
+        told: _Waiter = asyncio.get_running_loop().create_future()
+        if self._closed is not None:
+            told.set_exception(self._closed)
+            return told
+        self._asked.setdefault(execution_arn, []).append(told)
         if self._reading is None:
             self._reading = asyncio.get_running_loop().create_task(self._read())
-        return found
+        return told
 
     async def _read(self) -> None:
         while self._asked:
             asked, self._asked = self._asked, {}
             arns = list(asked)
             for start in range(0, len(arns), _READ_TOGETHER):
-                await self._read_some({arn: asked[arn] for arn in arns[start : start + _READ_TOGETHER]})
+                self._looking = {arn: asked[arn] for arn in arns[start : start + _READ_TOGETHER]}
+                await self._read_some(self._looking)
+                self._looking = {}
         self._reading = None
 
-    async def _read_some(self, asked: Mapping[str, Sequence[asyncio.Future[_Found]]]) -> None:
+    async def _read_some(self, asked: Mapping[str, Sequence[_Waiter]]) -> None:
         try:
             found = await self._store.execution_statuses(list(asked))
         except Exception as error:  # Whoever asked hears of it.
-            _refuse(itertools.chain.from_iterable(asked.values()), error)
+            refuse_all(asked, error)
             return
         for arn, waiters in asked.items():
+            execution_id, status = found.get(arn, (0, None))
             for waiter in waiters:
-                answer(waiter, found.get(arn))
+                if status == "RUNNING" and not waiter.done():
+                    self._runs(execution_id, waiter)
+                else:
+                    answer(waiter, status)
 
-    def of(self, execution_id: int) -> _Waiter:
+    def _runs(self, execution_id: int, waiter: _Waiter) -> None:
+        """That is what a read has found."""
+        self._keep(execution_id, waiter)
+
+    def _keep(self, execution_id: int, waiter: _Waiter) -> None:
+        self._waiting.setdefault(execution_id, []).append(waiter)
+        waiter.add_done_callback(partial(self._forget, execution_id))
+
+    def of(self, execution_id: int) -> asyncio.Future[ExecutionRow]:
         """Done with the row when the execution ends. For one that surely runs."""
-        ended: _Waiter = asyncio.get_running_loop().create_future()
-        if self._closed is not None:
+        ended: asyncio.Future[ExecutionRow] = asyncio.get_running_loop().create_future()
+        if self._closed is None:
+            self._keep(execution_id, ended)
+        else:
             ended.set_exception(self._closed)
-            return ended
-        self._waiting.setdefault(execution_id, set()).add(ended)
-        ended.add_done_callback(partial(self._forget, execution_id))
         return ended
 
     def tell(self, row: ExecutionRow) -> None:
         """It has ended, as its row says."""
         for waiter in self._waiting.pop(row.id, ()):
+            answer(waiter, row)
+        for waiter in self._looking.get(row.arn, ()):
             answer(waiter, row)
 
     def refuse(self, execution_id: int, error: Exception) -> None:
@@ -95,6 +106,9 @@ class Ends:
         self._closed = error
         while self._waiting:
             _refuse(self._waiting.popitem()[1], error)
+        refuse_all(self._looking, error)
+        refuse_all(self._asked, error)
+        self._asked.clear()
 
     @property
     def closed(self) -> bool:
@@ -104,8 +118,8 @@ class Ends:
     def _forget(self, execution_id: int, waiter: _Waiter) -> None:
         """Whoever waited has been told, or has gone away."""
         waiting = self._waiting.get(execution_id)
-        if waiting is not None:
-            waiting.discard(waiter)
+        if waiting is not None and waiter in waiting:
+            waiting.remove(waiter)
             if not waiting:
                 del self._waiting[execution_id]
 
@@ -113,7 +127,12 @@ class Ends:
         return sum(map(len, self._waiting.values()))
 
 
-def _refuse(waiters: Iterable[asyncio.Future[Any]], error: Exception) -> None:
+def refuse_all(asked: Mapping[str, Sequence[_Waiter]], error: Exception) -> None:
+    for waiters in asked.values():
+        _refuse(waiters, error)
+
+
+def _refuse(waiters: Iterable[_Waiter], error: Exception) -> None:
     for waiter in waiters:
         if not waiter.done():
             waiter.set_exception(error)

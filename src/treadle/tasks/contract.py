@@ -7,6 +7,7 @@ and integrations pass it on where the service has an idempotency token.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
@@ -178,9 +179,13 @@ class StepFunctions(OwnService, Protocol):
         """Of the Standard execution of this name. `machine_arn` may have a version or an alias."""
         ...
 
-    async def wait_for_end(self, execution_arn: str) -> None:
-        """Until the execution has ended, which may be a year. It need not be in memory for that. Raises
-        ServiceFault."""
+    def watch_end(self, execution_arn: str) -> asyncio.Future[Any]:
+        """Done when the execution has ended, which may be in a year: it need not be in memory for that, and nobody has
+        to wait meanwhile. What it says is for `wait_for_end`."""
+        ...
+
+    async def wait_for_end(self, execution_arn: str, end: asyncio.Future[Any]) -> None:
+        """Until the execution has ended, by what `watch_end` gave. Raises ServiceFault."""
         ...
 
     async def stop(self, execution_arn: str) -> None:

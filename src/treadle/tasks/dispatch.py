@@ -49,7 +49,7 @@ from treadle.tasks.roles import RoleRefused, Roles
 from treadle.tasks.sdk_call import operation_of, run_sdk_call, step_functions_operation
 from treadle.tasks.service_calls import ServiceCalls
 from treadle.tasks.service_jobs import ServiceJob
-from treadle.tasks.start_execution import run_start_execution
+from treadle.tasks.start_execution import begun_arn, run_start_execution, stop_begun, waits_for_end
 
 if TYPE_CHECKING:
     from botocore.model import OperationModel
@@ -75,6 +75,8 @@ class _Task(Struct, frozen=True):
     clusters: Clusters | None
     events: EventInvocations | None
     own_lambda: OwnService | None
+    end: asyncio.Future[Any] | None
+    """Of the execution that was submitted."""
 
     @property
     def lambda_api(self) -> OwnService:
@@ -84,9 +86,7 @@ class _Task(Struct, frozen=True):
 
     @property
     def api(self) -> StepFunctions:
-        if self.step_functions is None:
-            raise RuntimeError("tasks were not connected to Step Functions")
-        return self.step_functions
+        return _connected(self.step_functions)
 
     @property
     def calls(self) -> ServiceCalls:
@@ -162,7 +162,7 @@ def _run_lambda_invoke(task: _Task) -> Awaitable[TaskOutcome]:
 
 
 def _run_start_execution(task: _Task) -> Awaitable[TaskOutcome]:
-    return run_start_execution(task.request, task.api, task.limits, task.submitted, task.stopping)
+    return run_start_execution(task.request, task.api, task.limits, task.end, task.stopping)
 
 
 def _run_http(task: _Task) -> Awaitable[TaskOutcome]:
@@ -248,8 +248,10 @@ class Dispatch:
         self._events: EventInvocations | None = None
         self._own_lambda: OwnService | None = None
         self._tasks: dict[str, asyncio.Task[TaskOutcome]] = {}
-        self._ending: set[asyncio.Task[TaskOutcome]] = set()
-        """Cancelled, and not at their end yet."""
+        self._waiting: dict[str, tuple[TaskRequest, asyncio.Future[Any]]] = {}
+        """By token: those that only wait for the end of an execution."""
+        self._ending: set[asyncio.Task[Any]] = set()
+        """Cancelled, and not at their end yet; and what ends the executions of others that were."""
         self._abandoned: WeakSet[asyncio.Task[TaskOutcome]] = WeakSet()
         """Those of the cancelled ones whose work goes on."""
         self._looks = Looks(limits)
@@ -268,12 +270,32 @@ class Dispatch:
         self._own_lambda = own_lambda
 
     def run(self, request: TaskRequest, report: Report) -> None:
-        if request.token in self._tasks:
+        if request.token in self._tasks or request.token in self._waiting:
             return  # it is at work already, and will report
+        if request.submitted is not None and waits_for_end(request.resource):
+            self._wait(request, request.submitted, report)
+        else:
+            self._begin(request, report)
 
+    def _begin(self, request: TaskRequest, report: Report, end: asyncio.Future[Any] | None = None) -> None:
         def report_submitted(outcome: TaskOutcome) -> None:
             if self._tasks.get(request.token) is task:  # not if it was cancelled
                 report(outcome)
+
+        def stopping() -> bool:
+            return self._stopping or task in self._abandoned
+
+        def ended(task: asyncio.Task[TaskOutcome]) -> None:
+            outcome = None if task.cancelled() else task.result()
+            begun = outcome.output if outcome is not None and outcome.submitted else None
+            if self._tasks.get(request.token) is task:
+                del self._tasks[request.token]
+                if outcome is not None:
+                    report(outcome)
+                if begun is not None:
+                    self._wait(structs.replace(request, submitted=begun), begun, report)
+            elif begun is not None and not stopping():  # it was cancelled
+                self._stop(begun)
 
         work = _Task(
             request,
@@ -283,22 +305,16 @@ class Dispatch:
             self._limits,
             report_submitted,
             self._looks,
-            lambda: self._stopping or task in self._abandoned,
+            stopping,
             self._http,
             self._apis,
             self._clusters,
             self._events,
             self._own_lambda,
+            end,
         )
         task = asyncio.get_running_loop().create_task(self._perform(work))
         self._tasks[request.token] = task
-
-        def ended(task: asyncio.Task[TaskOutcome]) -> None:
-            if self._tasks.get(request.token) is task:  # not if it was cancelled
-                del self._tasks[request.token]
-                if not task.cancelled():
-                    report(task.result())
-
         task.add_done_callback(ended)
 
     def cancel(self, token: str) -> None:
@@ -307,16 +323,51 @@ class Dispatch:
             self._ending.add(task)
             task.add_done_callback(self._ending.discard)
             task.cancel()
+            return
+        begun = self._forget(token)
+        if begun is not None and not self._stopping:
+            self._stop(begun)
 
     def abandon(self, token: str) -> None:
         task = self._tasks.get(token)
         if task is not None:
             self._abandoned.add(task)
             self.cancel(token)
+        else:
+            self._forget(token)
+
+    # -- executions that are waited for ----------------------------------------------------------------------
+
+    def _wait(self, request: TaskRequest, begun: Document, report: Report) -> None:
+        end = _connected(self._step_functions).watch_end(begun_arn(begun))
+        self._waiting[request.token] = request, end
+        end.add_done_callback(partial(self._ended, request, report))
+
+    def _ended(self, request: TaskRequest, report: Report, end: asyncio.Future[Any]) -> None:
+        waiting = self._waiting.get(request.token)
+        if waiting is not None and waiting[1] is end:  # not if it was cancelled
+            del self._waiting[request.token]
+            self._begin(request, report, end)
+
+    def _forget(self, token: str) -> Document | None:
+        """The execution with this answer is not waited for any more."""
+        waiting = self._waiting.pop(token, None)
+        if waiting is None:
+            return None
+        request, end = waiting
+        end.cancel()
+        return request.submitted
+
+    def _stop(self, begun: Document) -> None:
+        stopping = asyncio.get_running_loop().create_task(stop_begun(begun, _connected(self._step_functions)))
+        self._ending.add(stopping)
+        stopping.add_done_callback(self._ending.discard)
+
+    # -- the end ---------------------------------------------------------------------------------------------
 
     def close(self) -> None:
         self._stopping = True
-        for token in tuple(self._tasks):
+        for token in (*self._tasks, *self._waiting):
             self.cancel(token)
 
     async def ended(self) -> None:
@@ -340,7 +391,7 @@ class Dispatch:
         if perform is None:
             return TaskOutcome(error="States.Runtime", cause=self.refuses(request.resource))
         try:
-            if self._roles is not None:
+            if self._roles is not None and task.end is None:  # else it calls nobody any more
                 task = structs.replace(task, services=await self._roles.calls_of(request))
             return await perform(task)
         except RoleRefused as error:
@@ -349,6 +400,12 @@ class Dispatch:
             _log.exception("Task '%s' of %s failed because of a bug", request.state_name, request.execution_arn)
             cause = f"An internal error in Treadle ended the task '{request.state_name}'; its log says more."
             return TaskOutcome(error="States.Runtime", cause=cause)
+
+
+def _connected(step_functions: StepFunctions | None) -> StepFunctions:
+    if step_functions is None:
+        raise RuntimeError("tasks were not connected to Step Functions")
+    return step_functions
 
 
 def refuses(resource: Resource, known: Known) -> str | None:

@@ -20,7 +20,9 @@ A request that comes again after a restart starts nothing twice.  Without a Name
 task's token, which is the same then.  With one, an execution of that name and input is this task's own if it has
 begun since the attempt was scheduled.  (Express executions have no names of their own, and may start twice.)
 
-A `.sync` task that is cancelled stops its execution, also if it was about to begin.
+A `.sync` task has two parts, to begin and to tell what came of it.  Between them it is for the dispatcher to hear of
+the end, so that nothing is at work for as long as the execution runs.  One that is cancelled stops its execution, also
+if it was about to begin.
 """
 
 from __future__ import annotations
@@ -32,10 +34,12 @@ from contextlib import suppress
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from msgspec import Struct
 
 from treadle.document import Document, decode, encode
 from treadle.expressions.java import to_string
+from treadle.language.resources import Resource
 from treadle.limits import Limits
 from treadle.tasks.contract import ServiceAnswer, ServiceFault, StepFunctions, TaskOutcome, TaskRequest
 from treadle.tasks.parameters import NO_OBJECT, malformed, missing, unsupported
@@ -52,8 +56,14 @@ _NAMES = uuid.UUID("5d4bd1ce-2ff6-4b32-8ac4-6e6f9fb2a1f3")
 _ALREADY_EXISTS = "ExecutionAlreadyExists"
 _TEXTS_OF_JSON = ("Input", "Output")
 
-Submitted = Callable[[Document], None]
-"""Told what StartExecution answered to a task with the pattern .sync."""
+
+class _Begun(Struct, frozen=True):
+    """What is needed of StartExecution's answer."""
+
+    ExecutionArn: str
+
+
+_decode_begun = msgspec.json.Decoder(_Begun).decode
 
 
 class _Start(Struct, frozen=True, kw_only=True):
@@ -77,17 +87,35 @@ async def run_start_execution(
     request: TaskRequest,
     api: StepFunctions,
     limits: Limits,
-    submitted: Submitted,
+    end: asyncio.Future[Any] | None = None,
     stopping: Callable[[], bool] = lambda: False,
 ) -> TaskOutcome:
-    """`stopping`: as that of `jobs.JobTask`."""
+    """`end`: of the execution that was submitted (`StepFunctions.watch_end`). Without it, what a task with the pattern
+    .sync comes to is what it has submitted. `stopping`: as that of `jobs.JobTask`."""
     start = _start_of(request)
     try:
-        if request.resource.pattern.startswith("sync"):
-            return _outcome(await _run_to_end(request, start, api, submitted, stopping), limits)
-        return TaskOutcome(output=await _started(request, start, api))
+        if not waits_for_end(request.resource):
+            return TaskOutcome(output=await _started(request, start, api))
+        if end is None:
+            return TaskOutcome(output=await _begun(request, start, api, stopping), submitted=True)
+        return _outcome(await _ended(request, start, api, end), limits)
     except ServiceFault as fault:
         return _failed(fault)
+
+
+def waits_for_end(resource: Resource) -> bool:
+    """Whether its tasks begin an execution, and last as long as that."""
+    return resource.resource_type == "states" and resource.resource.startswith("startExecution.sync")
+
+
+def begun_arn(submitted: Document) -> str:
+    """The ARN of the execution that was submitted."""
+    return _decode_begun(submitted.text).ExecutionArn
+
+
+async def stop_begun(submitted: Document, api: StepFunctions) -> None:
+    with suppress(ServiceFault):  # It has ended by itself.
+        await api.stop(begun_arn(submitted))
 
 
 # -- the request -------------------------------------------------------------------------------------------
@@ -187,22 +215,11 @@ def _with_metadata(answer: ServiceAnswer) -> dict[str, Any]:
 # -- to the end --------------------------------------------------------------------------------------------
 
 
-async def _run_to_end(
-    request: TaskRequest, start: _Start, api: StepFunctions, submitted: Submitted, stopping: Callable[[], bool]
-) -> dict[str, Any]:
+async def _ended(request: TaskRequest, start: _Start, api: StepFunctions, end: asyncio.Future[Any]) -> dict[str, Any]:
     """What the result shows of the execution that has ended. Raises ServiceFault."""
-    document = request.submitted
-    if document is None:
-        document = await _begun(request, start, api, stopping)
-        submitted(document)
-    arn = document.value["ExecutionArn"]
-    try:
-        await api.wait_for_end(arn)
-    except asyncio.CancelledError:
-        if not stopping():
-            with suppress(ServiceFault):  # It has ended by itself.
-                await api.stop(arn)
-        raise
+    assert request.submitted is not None
+    arn = begun_arn(request.submitted)
+    await api.wait_for_end(arn, end)
     answer = await _call(api, start, "DescribeExecution", {"executionArn": arn})
     shown: dict[str, Any] = to_result(_described_shape(), answer.members, epoch_milliseconds)
     if request.resource.pattern == "sync:2":

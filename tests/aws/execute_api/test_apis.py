@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
@@ -189,7 +190,10 @@ class States:
     def execution_arn(self, machine_arn: str, name: str) -> str:
         raise AssertionError
 
-    async def wait_for_end(self, execution_arn: str) -> None:
+    def watch_end(self, execution_arn: str) -> asyncio.Future[Any]:
+        raise AssertionError
+
+    async def wait_for_end(self, execution_arn: str, end: asyncio.Future[Any]) -> None:
         raise AssertionError
 
     async def stop(self, execution_arn: str) -> None:

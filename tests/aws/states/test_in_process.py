@@ -96,18 +96,22 @@ def test_the_arn_of_an_execution_has_no_qualifier(qualifier: str) -> None:
     assert found == f"{prefix}execution:m:e"
 
 
+async def until_end(api: InProcess, execution: str) -> None:
+    await api.wait_for_end(execution, api.watch_end(execution))
+
+
 async def test_who_waits_hears_of_the_end(api: InProcess, wire: Wire, execution: str) -> None:
-    waiting = asyncio.create_task(api.wait_for_end(execution))
+    waiting = asyncio.create_task(until_end(api, execution))
     await api.stop(execution)
     await waiting
     assert (await wire.ok("DescribeExecution", {"executionArn": execution}))["status"] == "ABORTED"
-    await api.wait_for_end(execution)  # it has ended
+    await until_end(api, execution)  # it has ended
     await api.stop(execution)
 
 
 async def test_nobody_can_wait_for_what_is_not_there(api: InProcess, execution: str) -> None:
     with pytest.raises(ServiceFault) as raised:
-        await api.wait_for_end(execution + "x")
+        await until_end(api, execution + "x")
     assert raised.value.code == "ExecutionDoesNotExist"
 
 
@@ -120,7 +124,7 @@ async def somebody_waits(runtime: Runtime) -> None:
 
 
 async def test_who_goes_away_leaves_nothing(api: InProcess, runtime: Runtime, execution: str) -> None:
-    waiting = asyncio.create_task(api.wait_for_end(execution))
+    waiting = asyncio.create_task(until_end(api, execution))
     await somebody_waits(runtime)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -132,13 +136,13 @@ async def test_who_goes_away_leaves_nothing(api: InProcess, runtime: Runtime, ex
 async def test_a_server_that_stops_tells_those_who_wait_and_stops_nothing(
     api: InProcess, runtime: Runtime, store: SqliteStore, execution: str
 ) -> None:
-    waiting = asyncio.create_task(api.wait_for_end(execution))
+    waiting = asyncio.create_task(until_end(api, execution))
     await somebody_waits(runtime)
     await runtime.close()
     await api.stop(execution)
     for refused in (
         waiting,
-        api.wait_for_end(execution),
+        until_end(api, execution),
         api.call("StopExecution", {"executionArn": execution}, **place(execution)),
     ):
         with pytest.raises(ServiceFault) as raised:

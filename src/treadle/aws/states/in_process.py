@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from treadle.aws.arns import execution_arn, split_machine_arn
@@ -35,15 +36,17 @@ class InProcess:
     def execution_arn(self, machine_arn: str, name: str) -> str:
         return execution_arn(split_machine_arn(machine_arn)[0], name)
 
-    async def wait_for_end(self, execution_arn: str) -> None:
-        request_id = random_id()
+    def watch_end(self, execution_arn: str) -> asyncio.Future[Any]:
+        return self._ends.watch(execution_arn)
+
+    async def wait_for_end(self, execution_arn: str, end: asyncio.Future[Any]) -> None:
         try:
-            exists = await self._ends.wait(execution_arn)
+            exists = await end is not None
         except (RuntimeClosed, StoreUnavailable, StoreUnusable) as error:
-            raise _unavailable(error, request_id) from error
+            raise _unavailable(error, random_id()) from error
         if not exists:
             text = f"Execution Does Not Exist: '{execution_arn}'"
-            raise ServiceFault("ExecutionDoesNotExist", text, 400, request_id)
+            raise ServiceFault("ExecutionDoesNotExist", text, 400, random_id())
 
     async def stop(self, execution_arn: str) -> None:
         if not self._ends.closed:

@@ -145,8 +145,8 @@ class Node(Runtime):
     async def _ask(self, execution_id: int, question: Question) -> Reply:
         return await self._inbox.ask(shard_of(execution_id), question, self._limits.node_answer_seconds)
 
-    async def _ended_elsewhere(self, row: ExecutionRow) -> None:
-        await self._inbox.ask(shard_of(row.id), AwaitEnd(row.arn))
+    async def _ended_elsewhere(self, execution_id: int, execution_arn: str) -> None:
+        await self._inbox.ask(shard_of(execution_id), AwaitEnd(execution_arn))
 
     def _is_here(self, execution_id: int) -> bool:
         return shard_of(execution_id) in self._membership.held
@@ -186,6 +186,7 @@ class Node(Runtime):
     # -- the crew's part -------------------------------------------------------------------------------------------
 
     def take_up(self, shards: Collection[int]) -> None:
+        self.ends.take()
         self._under_way.spawn(self._take_up_again(shards))
         if DUTY_SHARD in shards:
             self.duties.take()
