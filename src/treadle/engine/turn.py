@@ -70,7 +70,7 @@ class Turn:
         execution = self.execution
         ready = execution.ready
         while ready and execution.status == "RUNNING" and self.transitions < self.limits.transitions_per_turn:
-            branch = ready.popleft()
+            branch = ready.pop(0)
             if branch.phase is Phase.NEW:
                 self.enter(branch, branch.scope.start_at, branch.input)
             if branch.phase is Phase.ENTERED:
@@ -81,7 +81,7 @@ class Turn:
     def _run_branch(self, branch: Branch) -> None:
         while branch.phase is Phase.ENTERED:
             if self.transitions >= self.limits.transitions_per_turn:
-                self.execution.ready.appendleft(branch)
+                self.execution.ready.insert(0, branch)
                 return
             self.execute(branch)
 

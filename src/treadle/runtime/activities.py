@@ -41,13 +41,14 @@ class TakenTask(Struct, frozen=True):
 
 Answers = Callable[[TakenTask], Answering]
 
+Place = tuple[int, int, int]
+"""When an attempt was scheduled; its execution and its number, as no two offers may have the same place."""
+
 
 class Offer(Struct, frozen=True):
     """An attempt that nobody has taken yet."""
 
-    place: tuple[int, int, int]
-    """When it was scheduled; its execution and its number, as no two offers may have the same place."""
-    token: str
+    place: Place
     start: Callable[[str | None, Answers | None], Awaitable[TakenTask | None]]
     """Commits that the worker of this name takes it, and what the request of another node is answered, if it is for
     one. None: it is over, nobody waits for it any more."""
@@ -64,8 +65,8 @@ class Activities:
         self._limits = limits
         self._known: set[str] = set()
         self._queues: dict[str, _Queue] = {}
-        self._waiting: dict[str, _Queue] = {}
-        """Where an offer waits, by its token."""
+        self._waiting: dict[tuple[int, int], _Queue] = {}
+        """Where an offer waits, by its execution and number."""
         self._closed = False
         self.worker_waits: Callable[[str], None] = lambda arn: None
         """Told of an activity for which a worker begins to wait."""
@@ -112,7 +113,7 @@ class Activities:
     def offer(self, arn: str, offer: Offer) -> None:
         queue = self._queue(arn)
         queue.put(offer)
-        self._waiting[offer.token] = queue
+        self._waiting[offer.place[1:]] = queue
         worker = queue.next_worker()
         if worker is not None:
             worker.set_result(self._first(queue))
@@ -142,18 +143,18 @@ class Activities:
         """The activities for which workers wait."""
         return [arn for arn, queue in self._queues.items() if queue.workers]
 
-    def withdraw(self, token: str) -> bool:
+    def withdraw(self, execution_id: int, attempt: int) -> bool:
         """Nobody waits for this task any more. False: it was not on offer."""
-        queue = self._waiting.pop(token, None)
+        queue = self._waiting.pop((execution_id, attempt), None)
         if queue is None:
             return False
-        queue.withdraw(token)
+        queue.withdraw(execution_id, attempt)
         return True
 
     def _first(self, queue: _Queue) -> Offer | None:
         offer = queue.first()
         if offer is not None:
-            del self._waiting[offer.token]
+            del self._waiting[offer.place[1:]]
         return offer
 
     def _queue(self, arn: str) -> _Queue:
@@ -206,16 +207,16 @@ class _Queue:
     __slots__ = ("_offers", "_order", "workers")
 
     def __init__(self) -> None:
-        self._offers: dict[str, Offer] = {}
-        """By token."""
-        self._order: list[tuple[tuple[int, int, int], str]] = []
-        """Heap of places and tokens. An entry whose offer is gone counts no more."""
+        self._offers: dict[tuple[int, int], Offer] = {}
+        """By execution and number."""
+        self._order: list[Place] = []
+        """Heap. A place whose offer is gone counts no more."""
         self.workers: OrderedDict[_Worker, None] = OrderedDict()
         """In the order in which they came."""
 
     def put(self, offer: Offer) -> None:
-        self._offers[offer.token] = offer
-        heapq.heappush(self._order, (offer.place, offer.token))
+        self._offers[offer.place[1:]] = offer
+        heapq.heappush(self._order, offer.place)
 
     @property
     def has_offers(self) -> bool:
@@ -223,16 +224,15 @@ class _Queue:
 
     def first(self) -> Offer | None:
         while self._order:
-            _, token = heapq.heappop(self._order)
-            offer = self._offers.pop(token, None)
+            offer = self._offers.pop(heapq.heappop(self._order)[1:], None)
             if offer is not None:
                 return offer
         return None
 
-    def withdraw(self, token: str) -> None:
-        del self._offers[token]
+    def withdraw(self, execution_id: int, attempt: int) -> None:
+        del self._offers[execution_id, attempt]
         if len(self._order) > 2 * len(self._offers) + _SMALL_QUEUE:
-            self._order = [(offer.place, offer.token) for offer in self._offers.values()]
+            self._order = [offer.place for offer in self._offers.values()]
             heapq.heapify(self._order)
 
     def next_worker(self) -> _Worker | None:

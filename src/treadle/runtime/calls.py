@@ -82,18 +82,14 @@ class TaskCalls:
     def _offer(self, resident: Resident, command: RunTask) -> Offer:
         attempt = resident.loaded.attempts[command.attempt].attempt
         assert attempt is not None
+        return Offer((attempt.scheduled, resident.row.id, command.attempt), partial(self._take, resident, command))
 
+    async def _take(
+        self, resident: Resident, command: RunTask, worker_name: str | None, answers: Answers | None
+    ) -> TakenTask | None:
         task = TakenTask(self._token(resident, command.attempt), command.input.text)
-
-        async def start(worker_name: str | None, answers: Answers | None) -> TakenTask | None:
-            answering = None if answers is None else answers(task)
-            return task if await self._taken(resident, command.attempt, worker_name, answering) else None
-
-        return Offer(
-            place=(attempt.scheduled, resident.row.id, command.attempt),
-            token=task.token,
-            start=start,
-        )
+        answering = None if answers is None else answers(task)
+        return task if await self._taken(resident, command.attempt, worker_name, answering) else None
 
     def _token(self, resident: Resident, attempt: int) -> str:
         return self._tokens.token(resident.row.id, resident.row.arn, attempt)
@@ -112,17 +108,16 @@ class TaskCalls:
         """Somebody else has answered. What is at work may go on, but its outcome does not count."""
         if attempt in resident.running:
             resident.running.discard(attempt)
-            self._activities.withdraw(self._token(resident, attempt))
+            self._activities.withdraw(resident.row.id, attempt)
 
     def cancel(self, resident: Resident, attempt: int) -> None:
         if attempt in resident.running:
             resident.running.discard(attempt)
             if self._map_runs.cancel(resident.row.id, attempt):
                 return
-            token = self._token(resident, attempt)
             try:
-                if not self._activities.withdraw(token):
-                    self._tasks.cancel(token)
+                if not self._activities.withdraw(resident.row.id, attempt):
+                    self._tasks.cancel(self._token(resident, attempt))
             except Exception:  # what is committed stands, and the others of its batch wait to be told
                 _log.exception("A task of %s could not be cancelled because of a bug", resident.row.arn)
 
@@ -133,9 +128,8 @@ class TaskCalls:
     def abandon_all(self, resident: Resident) -> None:
         """What is at work elsewhere goes on, and is asked for again when the execution is loaded anew."""
         for attempt in resident.running:
-            token = self._token(resident, attempt)
-            if not self._activities.withdraw(token):
-                self._tasks.abandon(token)
+            if not self._activities.withdraw(resident.row.id, attempt):
+                self._tasks.abandon(self._token(resident, attempt))
         resident.running.clear()
 
     def at_work(self, resident: Resident) -> bool:

@@ -92,4 +92,4 @@ class WorkersElsewhere:
                 return None
             return TakenTask(reply.token, reply.input) if isinstance(reply, Taken) else None
 
-        return Offer(place=_LENT, token="", start=start, lent=True)
+        return Offer(place=_LENT, start=start, lent=True)
