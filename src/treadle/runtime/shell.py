@@ -77,6 +77,8 @@ from treadle.tasks.contract import TaskRunner
 
 _log = logging.getLogger(__name__)
 
+_FIRED = TimerFired()
+
 _TICK_SECONDS = 0.05
 """After so long, what else waits for the event loop comes first."""
 
@@ -253,7 +255,7 @@ class Shell:
             self._drop(resident)
             self._scans.wake(due)
         else:
-            self._timers.set(resident.row.id, due, partial(self._signal, resident, TimerFired()))
+            self._timers.set(resident.row.id, due, partial(self._signal, resident, _FIRED))
 
     def _finish(self, resident: Resident) -> None:
         self._calls.cancel_all(resident)
@@ -312,7 +314,9 @@ class Shell:
             return
         resident.execution = execution
         resident.busy = False
-        resident.row = row_of(resident.row, execution, more=False)
+        row = row_of(resident.row, execution, more=False)
+        if row != resident.row:  # else one of them is enough
+            resident.row = row
         if resident.to_be_redriven:
             self._enqueue(resident)
         elif execution.status != "RUNNING":  # it ended after the caller had read its row
