@@ -20,7 +20,8 @@ hold; the same input, context and seed give the same values.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 
 from msgspec.structs import replace
 
@@ -36,16 +37,7 @@ from treadle.engine.states.parallel_state import ParallelNode
 from treadle.engine.states.task_state import ENDED_TYPES, EVENTS, SCHEDULED_TYPES, TaskNode
 from treadle.engine.turn import Turn
 
-_fork_closed = frozenset(
-    {
-        "MapStateSucceeded",
-        "ParallelStateSucceeded",
-        "RetryScheduled",
-        "ErrorCaught",
-    }
-)
-"""A fork that failed for good stays: a redrive goes on with it."""
-_fork_opened = frozenset({"MapStateStarted", "ParallelStateStarted"})
+Work = Callable[[Execution, Branch, HistoryEvent], None]
 
 
 def fold(execution: Execution, events: Iterable[HistoryEvent]) -> None:
@@ -91,48 +83,27 @@ def _apply(execution: Execution, event: HistoryEvent) -> None:
         branch = _open_iteration(execution, event.branch)
     if branch is None:
         raise ValueError(f"event {event.id} ({kind}) belongs to no open branch")
-    if kind.endswith("StateEntered"):
-        _enter(branch, event)
-    elif kind.endswith("StateExited"):
-        _exit(execution, branch, event)
-    elif kind in SCHEDULED_TYPES:
-        _schedule(execution, branch, event)
-    elif kind == "ActivityStarted":
-        execution.start_attempt(branch, event.timestamp)
-    elif kind == "TaskSubmitted":
-        _submit(branch, event)
-    elif kind in ("MapRunStarted", "MapRunRedriven"):
-        _start_map_run(execution, branch, event)
-    elif kind == "MapRunFailed":
-        close_map_run(execution, branch, event.details.get("error"))
-    elif kind == "MapRunSucceeded":
-        close_map_run(execution, branch)
-    elif kind in ENDED_TYPES:
-        execution.close_attempt(branch)
-    elif kind in _fork_opened:
-        assert isinstance(branch.node, MapNode | ParallelNode)
-        branch.last_event = event.id
-        branch.node.fork_again(Turn(execution, event.timestamp), branch)
-    elif kind == "MapIterationSucceeded":
-        _close_child(execution, branch)
-    elif kind in _fork_closed:
-        _close_fork(execution, branch)
-    elif kind.endswith("StateAborted") and branch.attempt is not None:
-        execution.close_attempt(branch)
-    if kind in ("WaitScheduled", "RetryScheduled"):
-        _wait(execution, branch, event)
-    elif kind == "ErrorCaught":
-        branch.caught = event.details["catcher"]
-    elif kind in TERMINAL_TYPES:
-        _end(execution, event)
-    elif kind == "ExecutionRedriven":
-        reopen(execution, event.id, event.timestamp)
+    work = _work_of(kind)
+    if work is not None:
+        work(execution, branch, event)
     branch.last_event = event.previous_id if kind in LEAF_TYPES else event.id
     if event.id:
         execution.next_event = event.id + 1
 
 
-def _enter(branch: Branch, event: HistoryEvent) -> None:
+@cache
+def _work_of(kind: str) -> Work | None:
+    """What the events of this type do to an execution, beside their places in its history."""
+    if kind.endswith("StateEntered"):
+        return _enter
+    if kind.endswith("StateExited"):
+        return _exit
+    if kind.endswith("StateAborted"):
+        return _abort
+    return _WORK.get(kind)
+
+
+def _enter(execution: Execution, branch: Branch, event: HistoryEvent) -> None:
     branch.node = branch.scope.nodes[event.details["name"]]
     branch.input = Document(text=event.details["input"])
     branch.entered = event.timestamp
@@ -171,6 +142,19 @@ def _schedule(execution: Execution, branch: Branch, event: HistoryEvent) -> None
     )
 
 
+def _take(execution: Execution, branch: Branch, event: HistoryEvent) -> None:
+    execution.start_attempt(branch, event.timestamp)
+
+
+def _close_attempt(execution: Execution, branch: Branch, event: HistoryEvent) -> None:
+    execution.close_attempt(branch)
+
+
+def _abort(execution: Execution, branch: Branch, event: HistoryEvent) -> None:
+    if branch.attempt is not None:
+        execution.close_attempt(branch)
+
+
 def _start_map_run(execution: Execution, branch: Branch, event: HistoryEvent) -> None:
     assert isinstance(branch.node, DistributedMapNode)
     turn = Turn(execution, event.timestamp)
@@ -180,7 +164,15 @@ def _start_map_run(execution: Execution, branch: Branch, event: HistoryEvent) ->
         turn.open_map_run(branch, branch.node.run_again(turn, branch, event.id))
 
 
-def _submit(branch: Branch, event: HistoryEvent) -> None:
+def _map_run_succeeded(execution: Execution, branch: Branch, event: HistoryEvent) -> None:
+    close_map_run(execution, branch)
+
+
+def _map_run_failed(execution: Execution, branch: Branch, event: HistoryEvent) -> None:
+    close_map_run(execution, branch, event.details.get("error"))
+
+
+def _submit(execution: Execution, branch: Branch, event: HistoryEvent) -> None:
     assert isinstance(branch.node, TaskNode)
     assert branch.attempt is not None
     branch.attempt.handed_over = branch.node.answered_by_token
@@ -188,19 +180,31 @@ def _submit(branch: Branch, event: HistoryEvent) -> None:
 
 
 def _wait(execution: Execution, branch: Branch, event: HistoryEvent) -> None:
-    if event.type == "WaitScheduled":
-        branch.phase = Phase.WAIT
-    else:
-        assert branch.node is not None
-        if branch.retries is None:
-            branch.retries = [0] * len(branch.node.handlers.retriers)
-        branch.retries[event.details["retrier"]] += 1
-        branch.phase = Phase.RETRY
-        branch.map_run = None
+    branch.phase = Phase.WAIT
     execution.set_timer(branch, event.details["due"])
 
 
-def _end(execution: Execution, event: HistoryEvent) -> None:
+def _wait_to_retry(execution: Execution, branch: Branch, event: HistoryEvent) -> None:
+    _close_fork(execution, branch)
+    assert branch.node is not None
+    if branch.retries is None:
+        branch.retries = [0] * len(branch.node.handlers.retriers)
+    branch.retries[event.details["retrier"]] += 1
+    branch.phase = Phase.RETRY
+    branch.map_run = None
+    execution.set_timer(branch, event.details["due"])
+
+
+def _catch(execution: Execution, branch: Branch, event: HistoryEvent) -> None:
+    _close_fork(execution, branch)
+    branch.caught = event.details["catcher"]
+
+
+def _redrive(execution: Execution, branch: Branch, event: HistoryEvent) -> None:
+    reopen(execution, event.id, event.timestamp)
+
+
+def _end(execution: Execution, branch: Branch, event: HistoryEvent) -> None:
     execution.status = TERMINAL_TYPES[event.type]
     execution.stopped = event.timestamp
     output = event.details.get("output")
@@ -212,6 +216,12 @@ def _end(execution: Execution, event: HistoryEvent) -> None:
 
 
 # -- forks -------------------------------------------------------------------------------------------------
+
+
+def _open_fork(execution: Execution, branch: Branch, event: HistoryEvent) -> None:
+    assert isinstance(branch.node, MapNode | ParallelNode)
+    branch.last_event = event.id
+    branch.node.fork_again(Turn(execution, event.timestamp), branch)
 
 
 def _open_iteration(execution: Execution, number: int) -> Branch:
@@ -229,6 +239,14 @@ def _close_child(execution: Execution, child: Branch) -> None:
     execution.close_child(owner.fork, child, child.input)
 
 
+def _iteration_succeeded(execution: Execution, branch: Branch, event: HistoryEvent) -> None:
+    _close_child(execution, branch)
+
+
+def _fork_succeeded(execution: Execution, branch: Branch, event: HistoryEvent) -> None:
+    _close_fork(execution, branch)
+
+
 def _close_fork(execution: Execution, owner: Branch) -> None:
     """The state is done with its children, however they ended."""
     fork, owner.fork = owner.fork, None
@@ -239,3 +257,27 @@ def _close_fork(execution: Execution, owner: Branch) -> None:
             execution.close_attempt(child)
         _close_fork(execution, child)
         execution.remove_branch(child)
+
+
+_WORK: Mapping[str, Work] = {
+    **dict.fromkeys(SCHEDULED_TYPES, _schedule),
+    **dict.fromkeys(ENDED_TYPES, _close_attempt),
+    **dict.fromkeys(TERMINAL_TYPES, _end),
+    "ActivityStarted": _take,
+    "TaskSubmitted": _submit,
+    "WaitScheduled": _wait,
+    "RetryScheduled": _wait_to_retry,
+    "ErrorCaught": _catch,
+    "MapStateStarted": _open_fork,
+    "ParallelStateStarted": _open_fork,
+    "MapIterationSucceeded": _iteration_succeeded,
+    "MapStateSucceeded": _fork_succeeded,
+    "ParallelStateSucceeded": _fork_succeeded,
+    "MapRunStarted": _start_map_run,
+    "MapRunRedriven": _start_map_run,
+    "MapRunSucceeded": _map_run_succeeded,
+    "MapRunFailed": _map_run_failed,
+    "ExecutionRedriven": _redrive,
+}
+"""By type; those that are named after the types of states aside. A fork that failed for good stays: a redrive goes on
+with it."""
