@@ -165,12 +165,11 @@ class Attempt:
         if self.started is None:
             return None
         timeout, heartbeat = self.deadlines.timeout_seconds, self.deadlines.heartbeat_seconds
-        times = []
-        if timeout is not None:
-            times.append(self.started + timeout * 1_000)
-        if heartbeat is not None:
-            times.append(heard + heartbeat * 1_000)
-        return min(times, default=None)
+        over = None if timeout is None else self.started + timeout * 1_000
+        if heartbeat is None:
+            return over
+        silent = heard + heartbeat * 1_000
+        return silent if over is None else min(over, silent)
 
     def timed_out(self, now: int) -> bool:
         """Whether the time-out is over; if a timer fires and it is not, the worker was silent for too long."""

@@ -63,7 +63,6 @@ from treadle.runtime.resident import (
     Resident,
     Step,
     answer,
-    may_sleep,
     row_of,
     take_step,
 )
@@ -246,12 +245,11 @@ class Shell:
         if resident.signals:
             self._enqueue(resident)
             return
-        execution = resident.loaded
-        timer = execution.next_timer()
+        timer = resident.loaded.next_timer()
         if timer is None:
             return
         due = timer[0]
-        if resident.stored and may_sleep(execution) and sleeps_until(due, self._clock.now()):
+        if resident.stored and resident.row.wake != 0 and sleeps_until(due, self._clock.now()):
             self._drop(resident)
             self._scans.wake(due)
         else:
