@@ -62,8 +62,8 @@ class Ends:
         self._reading = None
 
     async def _while_more_ask(self) -> None:
-        """While a page of executions is loaded, ever more of them ask. To read beside that would cost several times as
-        much, because two threads then pass the interpreter to and fro for each row (measured)."""
+        """While a page of executions is loaded, ever more of them ask. A read beside that costs several times as much
+        as one when they are all there (measured): the two threads wait for each other at every row."""
         before = 0
         while before < len(self._asked) < _READ_TOGETHER:
             before = len(self._asked)
