@@ -11,7 +11,6 @@ from random import Random
 
 _bits = Random().getrandbits  # noqa: S311 - seeded by the operating system; no secret
 
-
 _VERSION_4 = 0x4 << 76 | 0x8 << 60
 _OTHER_BITS = ~(0xF << 76 | 0x3 << 62)
 """The bits that do not say which version and variant it is."""

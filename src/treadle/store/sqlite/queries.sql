@@ -20,11 +20,6 @@ INSERT INTO execution (
 )
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
--- Without what few executions have by the time they are first written. SQLite takes a quarter less for it.
--- name: execution_insert_plain
-INSERT INTO execution (id, arn, name, status, started, stopped, output, machine, revision)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
-
 -- name: executions_opened
 UPDATE meta SET executions_open = executions_open + :count;
 

@@ -21,9 +21,6 @@ _created = attrgetter(
     *("id", "arn", "name", "status", "started", "stopped", "wake"),
     *("trace_header", "version", "alias", "error", "cause", "output"),
 )
-_created_plain = attrgetter("id", "arn", "name", "status", "started", "stopped", "output")
-_rare = attrgetter("wake", "trace_header", "version", "alias", "error", "cause")
-_NONE_OF_THEM = (None,) * 6
 _input = attrgetter("id", "input")
 _changed = attrgetter(
     *("status", "started", "stopped", "wake", "redrives", "redriven", "error", "cause", "output", "id")
@@ -102,10 +99,8 @@ def _write_created(connection: sqlite3.Connection, created: Sequence[ExecutionRo
         keys = _keys(connection, "revision_keys", "id", {row.revision_id for row in others})
         if None in keys.values():
             raise Conflict("the machine that an execution was to run is gone")
-        plain = [(*_created_plain(row), *keys[row.revision_id]) for row in others if _rare(row) == _NONE_OF_THEM]
-        connection.executemany(STATEMENTS["execution_insert_plain"], plain)
-        rest = [(*_created(row), *keys[row.revision_id]) for row in others if _rare(row) != _NONE_OF_THEM]
-        connection.executemany(STATEMENTS["execution_insert"], rest)
+        rows = [(*_created(row), *keys[row.revision_id]) for row in others]
+        connection.executemany(STATEMENTS["execution_insert"], rows)
     connection.executemany(STATEMENTS["execution_input_insert"], map(_input, created))
     opened = sum(row.status == "RUNNING" for row in created)
     if opened:
