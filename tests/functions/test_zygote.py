@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import signal
+import socket
+import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+
+from treadle.functions.runtimes import PYTHON_PACKAGES, ZYGOTE_COMMAND
 
 from .conftest import Served
 from .gate import Gate
@@ -181,3 +186,15 @@ async def test_one_that_ends_before_it_is_ready_is_not_tried_again(
     served.write("f.py", "import os\ndef handler(event, context):\n    return os.getppid()")
     assert await served.answer("f") == os.getpid()
     assert len(caplog.records) == 1
+
+
+def test_ends_quietly_with_a_server_that_had_not_read_all() -> None:
+    """Its socket then is reset, not closed."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        command = [*ZYGOTE_COMMAND, str(theirs.fileno()), PYTHON_PACKAGES]
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, pass_fds=[theirs.fileno()])
+    with ours:
+        select.select([ours], [], [])
+    assert process.communicate()[1] == b""
+    assert process.returncode == 0

@@ -124,7 +124,7 @@ def _serve(server: socket.socket, modules: _Modules) -> list[str]:
                 _tell_end(server, children.pop(descriptor))
                 os.close(descriptor)
                 continue
-            data, descriptors, _, _ = socket.recv_fds(server, _MESSAGE_BYTES, 1)
+            data, descriptors = _next_message(server)
             if not data:
                 _end(children)
             message = json.loads(data)
@@ -140,6 +140,15 @@ def _serve(server: socket.socket, modules: _Modules) -> list[str]:
                 ended = os.pidfd_open(pid)
                 children[ended] = pid
                 poll.register(ended, select.POLLIN)
+
+
+def _next_message(server: socket.socket) -> tuple[bytes, list[int]]:
+    """And the output pipe that came with it; nothing, if the server has gone."""
+    try:
+        data, descriptors, _, _ = socket.recv_fds(server, _MESSAGE_BYTES, 1)
+    except ConnectionResetError:  # it was killed before it had read all that it was told
+        return b"", []
+    return data, descriptors
 
 
 def _fork(server: socket.socket, message: dict[str, Any]) -> int:
