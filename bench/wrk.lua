@@ -35,7 +35,10 @@ end
 
 function request()
   number = number + 1
-  if number == most then
+  if most > 0 and number >= most then
+    if number > most then
+      return "" -- the thread ends only when it has gone through all connections that are ready now
+    end
     io.write("ENOUGH\n") -- wrk sleeps until its time is over: whoever started it has to interrupt it
     io.flush()
     wrk.thread:stop() -- what is under way is not waited for

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 import signal
 import subprocess
+import threading
+import time
 import uuid
 from pathlib import Path
 
@@ -19,6 +21,9 @@ _THREADS = 1
 _TIMEOUT_SECONDS = 60
 """wrk counts an answer that takes longer as an error."""
 _LONGEST_SECONDS = 3_600
+_BETWEEN_INTERRUPTS_SECONDS = 0.5
+_UNTIL_IT_LISTENS = ("sh", "-c", 'trap "" INT; exec "$@"', "sh")
+"""wrk's threads ask before it has said what an interrupt is to do; until then, none is to end it."""
 
 HOW_TO_INSTALL = (
     "wrk is not installed (Debian, Ubuntu: apt-get install wrk; macOS: brew install wrk); a client in Python asks "
@@ -80,7 +85,7 @@ def ask(
     """Send the operation for `seconds`, or until `count` requests were sent (those under way then are cut off).
 
     `named`: each with a name that there was never before. `refusals`: look at what is refused, and count it."""
-    command = ["wrk", f"-t{_THREADS}", f"-c{connections}", f"--timeout={_TIMEOUT_SECONDS}s"]
+    command = [*_UNTIL_IT_LISTENS, "wrk", f"-t{_THREADS}", f"-c{connections}", f"--timeout={_TIMEOUT_SECONDS}s"]
     command += [f"-d{_LONGEST_SECONDS if seconds is None else max(1, round(seconds))}s", f"-s{_SCRIPT}"]
     prefix = f"w{uuid.uuid4().hex[:12]}-" if named else "-"
     command += [f"http://127.0.0.1:{port}/", "--", operation, machine, data, prefix, str(count), str(int(refusals))]
@@ -88,7 +93,14 @@ def ask(
         assert process.stdout is not None
         for line in process.stdout:
             if line.startswith(_ENOUGH):
-                process.send_signal(signal.SIGINT)
+                threading.Thread(target=_interrupt, args=(process,), daemon=True).start()
             elif line.startswith(_RESULT):
                 return msgspec.json.decode(line.removeprefix(_RESULT), type=Load)
     raise RuntimeError(f"wrk ended with status {process.returncode}")
+
+
+def _interrupt(process: subprocess.Popen[str]) -> None:
+    """Until it ends: an interrupt that comes before wrk sleeps does not wake it."""
+    while process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        time.sleep(_BETWEEN_INTERRUPTS_SECONDS)
