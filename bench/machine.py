@@ -11,6 +11,8 @@ from typing import Any
 
 _PROBE_WRITES = 200
 _PROBE_BYTES = 4_096
+_PROBE_RUNS = 9
+_PROBE_STEPS = 100_000
 _FLUSHES = 15
 """Which field of a disk's statistics counts them (Linux: Documentation/block/stat.rst)."""
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
@@ -23,6 +25,7 @@ def facts(folder: Path) -> dict[str, Any]:
         "processor": _processor(),
         "system": f"{platform.system()} {platform.release()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "python_probe_ms": round(_python_probe() * 1e3, 1),
         "file_system": _file_system(folder),
         "fsync_median_us": round(_fsync_median(folder) * 1e6, 1),
         "load_before": os.getloadavg()[0],
@@ -34,6 +37,21 @@ def _processor() -> str:
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return platform.machine()
+
+
+def _python_probe() -> float:
+    """Processor seconds of a fixed piece of Python: by how fast the processor is just now, and how the interpreter was
+    built."""
+    return statistics.median(_python_steps() for _ in range(_PROBE_RUNS))
+
+
+def _python_steps() -> float:
+    began = time.process_time()
+    counts: dict[tuple[str, int], int] = {}
+    for step in range(_PROBE_STEPS):
+        key = "step", step % 100
+        counts[key] = counts.get(key, 0) + len(str(step))
+    return time.process_time() - began
 
 
 def _file_system(folder: Path) -> str:
