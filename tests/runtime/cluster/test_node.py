@@ -397,25 +397,27 @@ async def test_a_lock_that_could_not_be_given_back_is_found(cluster: ClusterWorl
 async def test_duties_go_with_their_shard(tmp_path: Path) -> None:
     cluster = ClusterWorld(tmp_path)
     await cluster.open(2)
-    done_by: list[tuple[int, str]] = []
+    done_by: asyncio.Queue[tuple[int, str]] = asyncio.Queue()
     for place, node in enumerate(cluster.nodes):
 
         async def begin_(place: int = place) -> None:
-            done_by.append((place, "begin"))
+            done_by.put_nowait((place, "begin"))
 
         async def end_(place: int = place) -> None:
-            done_by.append((place, "end"))
+            done_by.put_nowait((place, "end"))
 
         node.duties.add(begin_, end_)
     (first,) = [place for place, node in enumerate(cluster.nodes) if 0 in node._membership.held]
     await cluster.nodes[first].close()
     cluster.sessions[first].freeze()
     await cluster.settled()
-    await asyncio.sleep(0.01)
-    assert done_by == [(1 - first, "begin")]
+    async with asyncio.timeout(5):
+        assert await done_by.get() == (1 - first, "begin")
+    assert done_by.empty()
     cluster.sessions[1 - first].cut()
     await cluster.settled()
-    await asyncio.sleep(0.01)
-    assert done_by == [(1 - first, what) for what in ("begin", "end", "begin")]
+    async with asyncio.timeout(5):
+        assert [await done_by.get() for _ in range(2)] == [(1 - first, "end"), (1 - first, "begin")]
+    assert done_by.empty()
     await cluster.nodes[1 - first].close()
     await cluster.database.store.close()
