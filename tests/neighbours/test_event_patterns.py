@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from treadle.document import encode
+from treadle.document import decode, encode
 from treadle.neighbours.event_patterns import PatternError, compile_pattern
 
 EVENT = {
@@ -84,6 +84,15 @@ def test_it_does_not_match(pattern: Any) -> None:
     assert not compile_pattern(encode(pattern))(EVENT)
 
 
+def test_an_event_may_nest_deep() -> None:
+    """Arrays in arrays are gone through without a call for each."""
+    event = decode('{"order": ' + "[" * 800 + '{"id": 7}' + "]" * 800 + "}")
+    assert compile_pattern('{"order": {"id": [7]}}')(event)
+    assert not compile_pattern('{"order": {"id": [8]}}')(event)
+    pattern = '{"a": ' * 100 + "[1]" + "}" * 100
+    assert compile_pattern(pattern)(decode(pattern))
+
+
 @pytest.mark.parametrize("event", ["text", 5, None, [], True])
 def test_what_is_no_object_matches_nothing(event: Any) -> None:
     assert not compile_pattern('{"status": ["paid"]}')(event)
@@ -115,7 +124,10 @@ def test_what_is_no_object_matches_nothing(event: Any) -> None:
         '{"a": [{"anything-but": {"numeric": ["=", 1]}}]}',
         '{"$or": [{"a": [1]}]}',
         '{"$or": {"a": [1]}}',
-        '{"a": ' * 1_000 + "1" + "}" * 1_000,
+        '{"a": ' * 101 + "[1]" + "}" * 101,
+        '{"a": ' * 800 + "[1]" + "}" * 800,
+        '{"$or": [{"a": [1]},' * 400 + '{"a": [1]}' + "]}" * 400,
+        '{"a": ' * 100_000 + "[1]" + "}" * 100_000,
     ],
 )
 def test_what_is_no_pattern(text: str) -> None:

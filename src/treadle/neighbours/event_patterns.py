@@ -15,7 +15,7 @@ times pattern.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from treadle.document import decode
@@ -23,6 +23,8 @@ from treadle.document import decode
 Matches = Callable[[Any], bool]
 """Whether an event, as decoded JSON, matches."""
 
+_DEEPEST = 100
+"""Objects and alternatives of a pattern that stand in one another (ours): so deep calls what is compiled itself."""
 _OR = "$or"
 _MISSING = object()
 """What an event has under a key that it does not have."""
@@ -41,24 +43,26 @@ def compile_pattern(text: str) -> Matches:
     return compile_object(pattern)
 
 
-def compile_object(pattern: Any) -> Matches:
+def compile_object(pattern: Any, depth: int = 1) -> Matches:
     """The same, of decoded JSON. Raises PatternError."""
     if not isinstance(pattern, dict) or not pattern:
         raise PatternError("a pattern is an object that is not empty")
-    parts = [_either(value) if key == _OR else _under(key, value) for key, value in pattern.items()]
+    if depth > _DEEPEST:
+        raise PatternError(f"it nests deeper than {_DEEPEST} objects")
+    parts = [_either(value, depth) if key == _OR else _under(key, value, depth) for key, value in pattern.items()]
     return lambda event: all(part(event) for part in parts)
 
 
-def _either(patterns: Any) -> Matches:
+def _either(patterns: Any, depth: int) -> Matches:
     if not isinstance(patterns, list) or len(patterns) < 2:
         raise PatternError(f"{_OR} takes an array of at least two patterns")
-    compiled = [compile_object(pattern) for pattern in patterns]
+    compiled = [compile_object(pattern, depth + 1) for pattern in patterns]
     return lambda event: any(matches(event) for matches in compiled)
 
 
-def _under(key: str, value: Any) -> Matches:
+def _under(key: str, value: Any, depth: int) -> Matches:
     if isinstance(value, dict):
-        inner = compile_object(value)
+        inner = compile_object(value, depth + 1)
     elif isinstance(value, list) and value:
         inner = compile_rules(value)
     else:
@@ -66,10 +70,23 @@ def _under(key: str, value: Any) -> Matches:
 
     def matches(event: Any) -> bool:
         if isinstance(event, list):
-            return any(matches(item) for item in event)
+            return any(map(matches, _items(event)))
         return inner(event.get(key, _MISSING) if isinstance(event, dict) else _MISSING)
 
     return matches
+
+
+def _items(array: list[Any]) -> Iterator[Any]:
+    """And those of the arrays in it, however deep they nest."""
+    left = [iter(array)]
+    while left:
+        for item in left[-1]:
+            if isinstance(item, list):
+                left.append(iter(item))
+                break
+            yield item
+        else:
+            left.pop()
 
 
 def compile_rules(rules: list[Any]) -> Matches:
