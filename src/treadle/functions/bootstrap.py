@@ -1,7 +1,7 @@
 """The first thing a worker of a Python function runs: hands over to the official runtime interface client.
 
 Started as a script, without the `site` module; its arguments are the handler, `first` or `shared`, and the folders of
-the packages that Treadle uses.  Never imported by the server.  It does four things that `python -m awslambdaric` does
+the packages that Treadle uses.  Never imported by the server.  It does five things that `python -m awslambdaric` does
 not:
 
 - The function's folder goes first on the import path, as /var/task is on Lambda.  A folder that is `shared`
@@ -10,6 +10,8 @@ not:
 - AWS_LAMBDA_RUNTIME_API holds `host:port/secret`.  The client, where it reports errors of the start, takes that for a
   host name.  There the secret is moved to where it belongs.
 - In place of the client's native half, which talks to the Runtime API, it puts `worker_client.py`.
+- That hears signals while it waits, so the client needs no thread for waiting.  From Python 3.12 on it would start one
+  for each invocation, and import `queue` for that when a function's own `queue.py` goes first.
 """
 
 from __future__ import annotations
@@ -60,8 +62,10 @@ def prepare(packages: str) -> None:
 
 def run(handler: str, place: str) -> None:
     from awslambdaric import __main__ as client
+    from awslambdaric.lambda_config import LambdaConfigProvider
     from awslambdaric.lambda_runtime_client import LambdaRuntimeClient
 
+    LambdaConfigProvider.use_thread_polling = property(lambda _: False)
     address, _, secret = os.environ["AWS_LAMBDA_RUNTIME_API"].partition("/")
     call = LambdaRuntimeClient.call_rapid
 
