@@ -31,6 +31,9 @@ _KEEP_ALIVE_SECONDS = 65
 """Longer than SDKs keep an idle connection, so that it is not the server that closes it under a request."""
 _GRACE_SECONDS = 2
 """How long requests may take to finish after a stop was asked for. Those that take longer are cut off."""
+_FAREWELL_SECONDS = 0.5
+"""How long a connection that is being closed may take for that, once a stop was asked for. Over TLS both sides say
+farewell, but a client that keeps its connection for later requests does not listen until it has one."""
 
 
 class ServerError(Exception):
@@ -83,8 +86,16 @@ class Server:
 
     async def stop(self) -> None:
         self._uvicorn.should_exit = True
-        if self._serving is not None:
-            await self._serving
+        if self._serving is None:
+            return
+        closing: set[Connection] = set()
+        while not self._serving.done():
+            await asyncio.wait({self._serving}, timeout=_FAREWELL_SECONDS)
+            connections = {each for each in self._uvicorn.server_state.connections if isinstance(each, Connection)}
+            for each in closing & connections:
+                each.transport.abort()
+            closing = {each for each in connections if each.transport.is_closing()}
+        self._serving.result()
 
 
 class _Uvicorn(uvicorn.Server):
