@@ -31,7 +31,7 @@ _KEEP_ALIVE_SECONDS = 65
 """Longer than SDKs keep an idle connection, so that it is not the server that closes it under a request."""
 _GRACE_SECONDS = 2
 """How long requests may take to finish after a stop was asked for. Those that take longer are cut off."""
-_FAREWELL_SECONDS = 0.5
+_FAREWELL_SECONDS = 0.25
 """How long a connection that is being closed may take for that, once a stop was asked for. Over TLS both sides say
 farewell, but a client that keeps its connection for later requests does not listen until it has one."""
 
@@ -42,7 +42,10 @@ class ServerError(Exception):
 
 def _is_an_error(record: logging.LogRecord) -> bool:
     """uvicorn takes an answer that is left unfinished for an error. It is how a reader is cut off that accepts
-    nothing: the only way that an application has to close a connection."""
+    nothing: the only way that an application has to close a connection. It also tells of requests that are cut off as
+    the server stops, even if there are none."""
+    if str(record.msg).startswith("Cancel %s running task(s)"):
+        return record.args != (0,)
     return record.msg != "ASGI callable returned without completing response."
 
 
@@ -89,7 +92,7 @@ class Server:
         if self._serving is None:
             return
         closing: set[Connection] = set()
-        while not self._serving.done():
+        while closing or not self._serving.done():
             await asyncio.wait({self._serving}, timeout=_FAREWELL_SECONDS)
             connections = {each for each in self._uvicorn.server_state.connections if isinstance(each, Connection)}
             for each in closing & connections:
