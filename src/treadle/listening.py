@@ -18,6 +18,8 @@ from treadle.config import Settings
 from treadle.limits import Limits
 from treadle.short_way import Connection
 
+_logger = logging.getLogger(__name__)
+
 _BACKLOG = 4_096
 """Connections that wait to be taken, as far as the system allows. A client whose connection does not fit in tries again
 after a second."""
@@ -32,8 +34,8 @@ _KEEP_ALIVE_SECONDS = 65
 _GRACE_SECONDS = 2
 """How long requests may take to finish after a stop was asked for. Those that take longer are cut off."""
 _FAREWELL_SECONDS = 0.25
-"""How long a connection that is being closed may take for that, once a stop was asked for. Over TLS both sides say
-farewell, but a client that keeps its connection for later requests does not listen until it has one."""
+"""How long a client may take to say farewell over TLS, once a stop was asked for and all is sent. One that keeps its
+connection for later requests does not listen until it has one."""
 
 
 class ServerError(Exception):
@@ -42,8 +44,8 @@ class ServerError(Exception):
 
 def _is_an_error(record: logging.LogRecord) -> bool:
     """uvicorn takes an answer that is left unfinished for an error. It is how a reader is cut off that accepts
-    nothing: the only way that an application has to close a connection. It also tells of requests that are cut off as
-    the server stops, even if there are none."""
+    nothing: the only way that an application has to close a connection. And it tells of the requests that are cut off
+    as the server stops even if there are none; of clients that are, `stop` tells."""
     if str(record.msg).startswith("Cancel %s running task(s)"):
         return record.args != (0,)
     return record.msg != "ASGI callable returned without completing response."
@@ -91,14 +93,21 @@ class Server:
         self._uvicorn.should_exit = True
         if self._serving is None:
             return
-        closing: set[Connection] = set()
-        while closing or not self._serving.done():
+        only_farewell: set[asyncio.Transport] = set()
+        while only_farewell or not self._serving.done():
             await asyncio.wait({self._serving}, timeout=_FAREWELL_SECONDS)
-            connections = {each for each in self._uvicorn.server_state.connections if isinstance(each, Connection)}
-            for each in closing & connections:
-                each.transport.abort()
-            closing = {each for each in connections if each.transport.is_closing()}
+            left = {each.transport for each in self._uvicorn.server_state.connections if isinstance(each, Connection)}
+            for transport in only_farewell & left:
+                transport.abort()
+            only_farewell = {each for each in left if _only_farewell_is_missing(each)}
         self._serving.result()
+        if self.connections:
+            _logger.warning("%d clients were cut off before they had taken their answers", self.connections)
+
+
+def _only_farewell_is_missing(transport: asyncio.Transport) -> bool:
+    over_tls = transport.get_extra_info("ssl_object") is not None
+    return over_tls and transport.is_closing() and transport.get_write_buffer_size() == 0
 
 
 class _Uvicorn(uvicorn.Server):

@@ -41,7 +41,7 @@ class Ears:
         self.listens.set()
 
     async def next(self) -> Notice:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(10):
             return await self.notices.get()
 
 
@@ -53,7 +53,7 @@ class Member:
     async def join(self) -> None:
         await self.cluster.open()
         await self.cluster.join(self.ears)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(10):
             await self.ears.listens.wait()
 
 
@@ -73,7 +73,7 @@ async def ended_session(url: str, member: Member) -> None:
     connection = await asyncpg.connect(url)
     await connection.execute("SELECT pg_terminate_backend($1)", member.cluster._session)
     await connection.close()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(10):
         await member.ears.lost_now.wait()
 
 
@@ -252,7 +252,7 @@ CHANGES: dict[str, tuple[Change, Notice]] = {
 async def test_the_database_tells_of_changes(members: list[Member], what: str) -> None:
     change, notice = CHANGES[what]
     await change(members[0].cluster)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(10):
         while await members[1].ears.next() != notice:
             pass
 
@@ -262,7 +262,7 @@ async def test_notices_go_on_after_their_connection_broke(members: list[Member],
     there.ears.listens.clear()
     assert there.cluster._ear is not None
     there.cluster._ear.terminate()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(10):
         await there.ears.listens.wait()
     await here.cluster.tell([Notice("wanted", "arn:a", 5)])
     assert await there.ears.next() == Notice("wanted", "arn:a", 5)

@@ -142,7 +142,7 @@ async def test_the_answer_is_in_the_commit_of_what_was_asked(tmp_path: Path) -> 
         await never
 
     cluster.sessions[0].answer = answer  # type: ignore[method-assign]
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(10):
         await cluster.nodes[1].answer_task(token_of(cluster), lambda attempt: TaskSucceeded(attempt, Document(1)))
     never.cancel()
     await cluster.close()
@@ -154,7 +154,7 @@ async def test_who_waits_for_an_end_elsewhere_hears_of_it(cluster: ClusterWorld)
     await cluster.run(1)
     assert not waiting.done()
     await cluster.run(9)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(5):
         assert await waiting
 
 
@@ -165,7 +165,7 @@ async def test_who_waits_for_an_end_hears_of_it_after_a_change_of_holders(cluste
     await cluster.die(0)
     await cluster.settled()
     await ended(cluster, row)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(5):
         assert await waiting
 
 
@@ -185,7 +185,7 @@ async def test_a_worker_gets_the_tasks_of_another_node(cluster: ClusterWorld, wo
     else:
         row = await started(cluster, state)
         worker = asyncio.create_task(there.activities.take(ACTIVITY, "w", patiently))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(5):
         taken = await worker
     assert taken is not None
     assert (await whole(cluster, row))[-1] == "ActivityStarted"
@@ -207,7 +207,7 @@ async def test_each_task_goes_to_one_worker_of_many_nodes(cluster: ClusterWorld)
     await asyncio.sleep(0.02)
     for number in range(15):
         await started(cluster, state, number % 3, name=str(number))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(10):
         taken = await asyncio.gather(*workers)
     assert len({each.token for each in taken if each is not None}) == 15
 
@@ -311,7 +311,7 @@ async def test_no_task_runs_twice_when_a_node_leaves(tmp_path: Path) -> None:
     await asyncio.sleep(0.05)
     assert not closing.done()
     await cluster.run(1.5)  # What is at work ends, and what follows is not begun here.
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(5):
         await closing
     cluster.sessions[0].freeze()
     await cluster.settled()
@@ -411,12 +411,12 @@ async def test_duties_go_with_their_shard(tmp_path: Path) -> None:
     await cluster.nodes[first].close()
     cluster.sessions[first].freeze()
     await cluster.settled()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(5):
         assert await done_by.get() == (1 - first, "begin")
     assert done_by.empty()
     cluster.sessions[1 - first].cut()
     await cluster.settled()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(5):
         assert [await done_by.get() for _ in range(2)] == [(1 - first, "end"), (1 - first, "begin")]
     assert done_by.empty()
     await cluster.nodes[1 - first].close()
